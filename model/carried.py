@@ -1,0 +1,317 @@
+"""The carried picture: boxes carry the appearance that their sources saw to where they stand now.
+
+This project's own part (method notes, section 2). Every source pixel of an object is a point in its box's
+coordinates. In the target camera
+
+1. these points are splatted with a depth test on a coarse grid, which gives a surface (`seen`);
+2. where a ray enters a box but no point fell, a point `FALLBACK` of the way through the box stands in (`unseen`);
+3. the colours are read back from the sources at those surface points, at any resolution;
+4. the background comes through the ground plane, or from infinitely far above it; holes are filled from around.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from .atlas import BACKGROUND, Atlas, fetch, fill_holes
+from .geometry import (
+    NEAR,
+    Boxes,
+    Camera,
+    box_to_camera,
+    boxes_2d,
+    camera_rays,
+    from_box_coordinates,
+    intersect_box,
+    pixel_centres,
+    project,
+    rigid_inverse,
+    to_box_coordinates,
+    transform_points,
+)
+from .layers import box_layers
+
+FALLBACK = 0.3  # share of the way from a ray's entry to its exit where an unseen surface is assumed
+_FAR = 1e4  # metres: what is above the ground plane counts as this far away
+_DEPTH_STEPS = 2**20
+
+
+@dataclass(frozen=True)
+class Sources:
+    """Where appearance comes from, E (object, view) entries for B target pictures.
+
+    atlas: rows are (r, g, b) 0..1; frame [E] target picture, slot [E] object, view [E] atlas view,
+    label [E] the object's label in that view; intrinsics [V, 4] of the views;
+    to_camera [E, 4, 4] box-to-camera in the view, size [E, 3] metres in the view;
+    points [Q, 3] box coordinates of all seen surface points and point_entry [Q] whose they are;
+    background_view [B] (-1: none) with background_camera [B] and ground [B] metres (world z).
+    """
+
+    atlas: Atlas
+    frame: Tensor
+    slot: Tensor
+    view: Tensor
+    label: Tensor
+    intrinsics: Tensor
+    to_camera: Tensor
+    size: Tensor
+    points: Tensor
+    point_entry: Tensor
+    background_view: Tensor
+    background_camera: Camera
+    ground: Tensor
+
+
+@dataclass(frozen=True)
+class Carried:
+    """image [B, 3, H, W] 0..1; seen, unseen, background [B, 1, H, W] shares of what each pixel is made of
+    (the rest is invented fill); slot [B, H, W] the front object or -1; depth [B, H, W] metres of that object."""
+
+    image: Tensor
+    seen: Tensor
+    unseen: Tensor
+    background: Tensor
+    slot: Tensor
+    depth: Tensor
+
+    def maps(self) -> Tensor:
+        """[B, 3, H, W]: seen, unseen, background."""
+        return torch.cat([self.seen, self.unseen, self.background], 1)
+
+
+def carry(sources: Sources, camera: Camera, boxes: Boxes, height: int, width: int, grid: int = 128) -> Carried:
+    """The carried picture of boxes [B, N] in cameras [B] at height x width; `grid` is the splat's longer side."""
+    scale = min(1.0, grid / max(height, width))
+    rows, columns = max(8, round(height * scale)), max(8, round(width * scale))
+    entry_map, depth_map = splat(sources, camera, boxes, rows, columns)
+    layers = box_layers(camera, boxes, rows, columns)
+    best = best_entries(sources, camera, boxes)  # [B, N]
+    pixels = _Pixels(camera, boxes, height, width)
+    candidates = [_seen_candidate(sources, pixels, entry_map, depth_map)]
+    for k in range(2):
+        candidates.append(_box_candidate(sources, pixels, layers.slot[:, k], best, candidates[0]))
+    colour, alpha, valid = _background(sources, camera, pixels)
+    return _composite(candidates, colour, alpha, valid, pixels)
+
+
+class _Pixels:
+    """Rays and per-pixel box look-ups of the output grid."""
+
+    def __init__(self, camera: Camera, boxes: Boxes, height: int, width: int) -> None:
+        self.batch, self.count = boxes.size.shape[:2]
+        self.height, self.width = height, width
+        device = boxes.pose.device
+        rays = camera_rays(pixel_centres(height, width, device).view(1, -1, 2), camera.intrinsics)
+        self.rays = rays.reshape(-1, 3)  # [B*P, 3]
+        self.to_camera = box_to_camera(camera, boxes).flatten(0, 1) if self.count else torch.eye(4, device=device)[None]
+        self.size = boxes.size.flatten(0, 1) if self.count else torch.ones(1, 3, device=device)
+        self.frame = torch.arange(self.batch, device=device).repeat_interleave(height * width)
+
+    def upsample(self, values: Tensor) -> Tensor:
+        """Nearest upsampling of [B, h, w] to [B*P]."""
+        full = torch.nn.functional.interpolate(values[:, None].double(), (self.height, self.width), mode="nearest-exact")
+        return full.reshape(-1).to(values.dtype)
+
+
+@dataclass
+class _Candidate:
+    slot: Tensor  # [B*P], -1 none
+    depth: Tensor  # [B*P]
+    colour: Tensor  # [B*P, 3]
+    alpha: Tensor  # [B*P]
+    seen: bool
+
+
+def splat(sources: Sources, camera: Camera, boxes: Boxes, rows: int, columns: int) -> tuple[Tensor, Tensor]:
+    """Surface points into the target with a depth test: entry [B, h, w] (-1: none), depth [B, h, w] metres.
+
+    Gaps of a few cells inside a surface are closed from its neighbours (two rounds of dilation).
+    """
+    device, batch = boxes.pose.device, boxes.size.shape[0]
+    cells = rows * columns
+    buffer = torch.full((batch * cells,), torch.iinfo(torch.int64).max, device=device)
+    if sources.points.shape[0] and boxes.size.shape[1]:
+        frame, slot = sources.frame[sources.point_entry], sources.slot[sources.point_entry]
+        to_camera = box_to_camera(camera, boxes)[frame, slot]  # [Q, 4, 4]
+        points = from_box_coordinates(sources.points[:, None], to_camera, boxes.size[frame, slot])
+        uvd = project(points, camera.intrinsics[frame])[:, 0]
+        column, row = (uvd[:, 0] * columns).floor().long(), (uvd[:, 1] * rows).floor().long()
+        ok = (column >= 0) & (column < columns) & (row >= 0) & (row < rows) & (uvd[:, 2] > NEAR)
+        ok = ok & boxes.present[frame, slot]
+        quantised = (uvd[:, 2].clamp(NEAR, 1e3).log() * (_DEPTH_STEPS / 20) + _DEPTH_STEPS / 2).long()
+        key = (quantised << 32) | sources.point_entry
+        index = (frame * cells + row * columns + column)[ok]
+        buffer.scatter_reduce_(0, index, key[ok], "amin")
+    filled = buffer != torch.iinfo(torch.int64).max
+    entry = torch.where(filled, buffer & 0xFFFFFFFF, -1).view(batch, rows, columns)
+    log_depth = ((buffer >> 32).float() - _DEPTH_STEPS / 2) * (20 / _DEPTH_STEPS)
+    depth = torch.where(filled, log_depth.exp(), 0.0).view(batch, rows, columns)
+    for _ in range(2):
+        entry, depth = _dilate(entry, depth)
+    return entry, depth
+
+
+def _dilate(entry: Tensor, depth: Tensor) -> tuple[Tensor, Tensor]:
+    """Give empty cells the nearest-to-camera of their eight neighbours."""
+    far = torch.where(entry >= 0, depth, torch.inf)
+    padded = torch.nn.functional.pad(far[:, None], (1, 1, 1, 1), value=torch.inf)
+    windows = torch.nn.functional.unfold(padded, 3).view(entry.shape[0], 9, *entry.shape[1:])
+    names = torch.nn.functional.pad(entry[:, None].float(), (1, 1, 1, 1), value=-1)
+    names = torch.nn.functional.unfold(names, 3).view_as(windows)
+    near, which = windows.min(1)
+    empty = (entry < 0) & torch.isfinite(near)
+    chosen = names.gather(1, which[:, None])[:, 0].long()
+    return torch.where(empty, chosen, entry), torch.where(empty, near, depth)
+
+
+def best_entries(sources: Sources, camera: Camera, boxes: Boxes) -> Tensor:
+    """For each object [B, N] the entry whose source saw it most nearly as the target does (-1: none)."""
+    batch, count = boxes.size.shape[:2]
+    best = torch.full((batch * max(count, 1),), -1, device=boxes.pose.device)
+    if count == 0 or sources.frame.shape[0] == 0:
+        return best.view(batch, -1)[:, :count]
+    now = rigid_inverse(box_to_camera(camera, boxes)[sources.frame, sources.slot])[:, :3, 3]
+    then = rigid_inverse(sources.to_camera)[:, :3, 3]
+    score = torch.nn.functional.cosine_similarity(now, then, dim=-1)  # same side of the box seen
+    index = sources.frame * count + sources.slot
+    top = torch.full_like(best, -2, dtype=score.dtype).scatter_reduce(0, index, score, "amax")
+    winners = (score == top[index]).nonzero()[:, 0]
+    best[index[winners]] = winners
+    return best.view(batch, count)
+
+
+def _read(sources: Sources, pixels: _Pixels, entry: Tensor, depth: Tensor) -> tuple[Tensor, Tensor]:
+    """Colours [B*P, 3] and alpha [B*P] of surfaces at `depth` [B*P] that belong to `entry` [B*P] (-1: none)."""
+    chosen = (entry >= 0).nonzero()[:, 0]
+    colour = torch.zeros(entry.shape[0], 3, device=depth.device)
+    alpha = torch.zeros(entry.shape[0], device=depth.device)
+    if chosen.numel() == 0:
+        return colour, alpha
+    who = entry[chosen]
+    box = pixels.frame[chosen] * pixels.count + sources.slot[who]
+    points = (pixels.rays[chosen] * depth[chosen, None])[:, None]
+    coordinates = to_box_coordinates(points, pixels.to_camera[box], pixels.size[box])
+    back = from_box_coordinates(coordinates, sources.to_camera[who], sources.size[who])
+    view = sources.view[who]
+    uvd = project(back, sources.intrinsics[view])[:, 0]
+    values, share = fetch(sources.atlas, torch.where(uvd[:, 2] > NEAR, view, -1), uvd[:, :2], sources.label[who])
+    colour[chosen], alpha[chosen] = values, share
+    return colour, alpha
+
+
+def _seen_candidate(sources: Sources, pixels: _Pixels, entry_map: Tensor, depth_map: Tensor) -> _Candidate:
+    entry = pixels.upsample(entry_map)
+    depth = _smooth_upsample(depth_map, entry_map, entry, pixels)
+    colour, alpha = _read(sources, pixels, entry, depth)
+    slot = torch.where(entry >= 0, sources.slot[entry.clamp_min(0)], -1) if sources.slot.numel() else entry
+    return _Candidate(slot, depth, colour, alpha, True)
+
+
+def _smooth_upsample(depth_map: Tensor, entry_map: Tensor, entry: Tensor, pixels: _Pixels) -> Tensor:
+    """Bilinear depth among the cells of the same surface: [B, h, w] -> [B*P]."""
+    batch, rows, columns = depth_map.shape
+    if (rows, columns) == (pixels.height, pixels.width):
+        return depth_map.reshape(-1)
+    labels = entry_map.reshape(-1)
+    ones = torch.ones(batch, dtype=torch.int64, device=labels.device)
+    offset = torch.arange(batch, device=labels.device) * rows * columns
+    table = Atlas(depth_map.reshape(-1, 1), labels, offset, ones * rows, ones * columns)
+    uv = pixel_centres(pixels.height, pixels.width, labels.device).reshape(-1, 2).repeat(batch, 1)
+    values, _ = fetch(table, pixels.frame, uv, entry)
+    return values[:, 0]
+
+
+def _box_candidate(sources, pixels: _Pixels, slot_map: Tensor, best: Tensor, seen: _Candidate) -> _Candidate:
+    """The box's own guess where its surface was not seen."""
+    slot = pixels.upsample(slot_map)
+    if pixels.count == 0:
+        empty = torch.zeros_like(seen.alpha)
+        return _Candidate(torch.full_like(slot, -1), empty, torch.zeros_like(seen.colour), empty, False)
+    slot = torch.where((slot == seen.slot) & (seen.alpha > 0.5), -1, slot)
+    box = pixels.frame * pixels.count + slot.clamp_min(0)
+    depth = torch.zeros_like(seen.depth)
+    chosen = (slot >= 0).nonzero()[:, 0]
+    entry_depth, leave, hit = intersect_box(pixels.rays[chosen, None], pixels.to_camera[box[chosen]], pixels.size[box[chosen]])
+    depth[chosen] = (entry_depth + FALLBACK * (leave - entry_depth).clamp_min(0))[:, 0]
+    slot[chosen[~hit[:, 0]]] = -1
+    entry = torch.where(slot >= 0, best[pixels.frame, slot.clamp_min(0)], -1)
+    colour, alpha = _read(sources, pixels, entry, depth)
+    return _Candidate(slot, depth, colour, alpha, False)
+
+
+def _background(sources: Sources, camera: Camera, pixels: _Pixels) -> tuple[Tensor, Tensor, Tensor]:
+    """Filled background colour [B, 3, H, W], alpha [B*P], and whether there is a background [B]."""
+    frame = pixels.frame
+    target_to_world = rigid_inverse(camera.world_to_camera)
+    direction = (pixels.rays[:, None] @ target_to_world[frame, :3, :3].transpose(-1, -2))[:, 0]
+    origin = target_to_world[frame, :3, 3]
+    drop = (sources.ground[frame] - origin[:, 2]) / torch.where(direction[:, 2].abs() < 1e-6, -1e-6, direction[:, 2])
+    distance = torch.where((drop > NEAR) & (drop < _FAR), drop, _FAR)
+    world = origin + direction * distance[:, None]
+    there = sources.background_camera
+    seen = transform_points(there.world_to_camera[frame], world[:, None])
+    uvd = project(seen, there.intrinsics[frame])[:, 0]
+    view = torch.where(uvd[:, 2] > NEAR, sources.background_view[frame], -1)
+    colour, alpha = fetch(sources.atlas, view, uvd[:, :2], torch.full_like(frame, BACKGROUND))
+    shape = (pixels.batch, pixels.height, pixels.width)
+    image, weight = colour.view(*shape, 3).permute(0, 3, 1, 2), alpha.view(shape)[:, None]
+    valid = sources.background_view >= 0
+    weight = torch.where(weight > 0.999, 1.0, weight * (weight > 0.5))
+    filled = fill_holes(image, weight)
+    filled = torch.where(valid[:, None, None, None], filled, 0.5)
+    return filled, weight.reshape(-1), valid
+
+
+def _composite(candidates: list[_Candidate], background: Tensor, alpha: Tensor, valid: Tensor, pixels: _Pixels) -> Carried:
+    depths = torch.stack([torch.where(c.alpha > 0, c.depth, torch.inf) for c in candidates])  # [3, B*P]
+    order = depths.argsort(0)
+    alphas = torch.stack([c.alpha for c in candidates]).gather(0, order)
+    colours = torch.stack([c.colour for c in candidates])
+    is_seen = torch.tensor([c.seen for c in candidates], device=alpha.device)[order]
+    left = torch.ones_like(alpha)
+    image = torch.zeros_like(candidates[0].colour)
+    seen, unseen = torch.zeros_like(alpha), torch.zeros_like(alpha)
+    for k in range(len(candidates)):
+        share = left * alphas[k].clamp(0, 1)
+        image += share[:, None] * colours.gather(0, order[k][None, :, None].expand(1, -1, 3))[0]
+        seen += share * is_seen[k]
+        unseen += share * ~is_seen[k]
+        left = left * (1 - alphas[k].clamp(0, 1))
+    left = torch.where(left < 1e-4, 0.0, left)
+    image += left[:, None] * background.permute(0, 2, 3, 1).reshape(-1, 3)
+    shape = (pixels.batch, 1, pixels.height, pixels.width)
+    slots = torch.stack([c.slot for c in candidates]).gather(0, order)[0]
+    front = alphas[0] > 0.5
+    return Carried(
+        image.view(pixels.batch, pixels.height, pixels.width, 3).permute(0, 3, 1, 2).contiguous(),
+        seen.view(shape), unseen.view(shape), (left * alpha).view(shape),
+        torch.where(front, slots, -1).view(shape)[:, 0],
+        torch.where(front, depths.gather(0, order)[0], 0.0).view(shape)[:, 0],
+    )  # fmt: skip
+
+
+def edit_region(source: Camera, target: Camera, before: Boxes, after: Boxes, height: int, width: int) -> Tensor:
+    """Where an edit may change the picture: [B, 1, H, W], 1 inside, 0 outside, a ramp between.
+
+    Around every box that moved, appeared or vanished, both where it stood and where it stands, grown by
+    40 % for shadows; everywhere if the camera moved. `before` and `after` [B, N] share their slots.
+    """
+    camera_moved = (source.world_to_camera - target.world_to_camera).abs().amax((-2, -1)) > 1e-5
+    camera_moved = camera_moved | ((source.intrinsics - target.intrinsics).abs().amax(-1) > 1e-5)
+    region = camera_moved.float()[:, None, None, None].expand(-1, 1, height, width).clone()
+    if after.size.shape[1] == 0:
+        return region
+    moved = (before.pose - after.pose).abs().amax((-2, -1)) > 1e-5
+    moved = moved | ((before.size - after.size).abs().amax(-1) > 1e-5) | (before.present != after.present)
+    uv = pixel_centres(height, width, region.device)[None, None]
+    for camera, boxes in ((source, before), (target, after)):
+        rectangle = boxes_2d(camera, boxes)[:, :, None, None]
+        centre = (rectangle[..., :2] + rectangle[..., 2:]) / 2
+        half = (rectangle[..., 2:] - rectangle[..., :2]).clamp_min(0.02) / 2
+        away = ((uv - centre).abs() / half).amax(-1)  # 1 on the rectangle's edge
+        inside = ((1.8 - away) / 0.4).clamp(0, 1) * (moved & boxes.present)[:, :, None, None]
+        region = torch.maximum(region, inside.amax(1, keepdim=True))
+    return region

@@ -1,0 +1,216 @@
+"""From a picture with boxes to Neural Assets: the surface network's answer, cut out per object."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn.functional import interpolate
+
+from .assets import AssetView, BackgroundAsset, NeuralAsset
+from .conditions import Surface, appearance, read_surface
+from .errors import BoxError, ImageError, SceneError
+from .geometry import (
+    NEAR,
+    Boxes,
+    Camera,
+    box_corners,
+    box_to_camera,
+    boxes_2d,
+    camera_rays,
+    intersect_box,
+    pixel_centres,
+    project_world,
+    to_box_coordinates,
+)
+from .layers import BoxLayers, box_layers
+from .networks import run_dense
+from .parts import Parts
+from .scene import MAX_SCENE_OBJECTS, Box, PinholeCamera
+
+MIN_IMAGE, MAX_IMAGE, MAX_ASPECT = 16, 8192, 8.0
+_MARGIN = 0.04  # of a 2D box, kept around the crop
+
+
+def model_size(height: int, width: int, side: int) -> tuple[int, int]:
+    """The size the model works at for this aspect ratio: about side x side pixels, multiples of 32 (at least 64)."""
+    ratio = (height / width) ** 0.5
+    step = 32 if side >= 128 else 16
+    return tuple(max(64 if side >= 128 else 32, round(side * r / step) * step) for r in (ratio, 1 / ratio))  # type: ignore[return-value]
+
+
+def checked_image(image: object) -> np.ndarray:
+    """uint8 [H, W, 3]; raises ImageError."""
+    if not isinstance(image, np.ndarray) or image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
+        raise ImageError("The picture must be an 8-bit RGB array of shape (height, width, 3): convert it first.")
+    height, width = image.shape[:2]
+    if min(height, width) < MIN_IMAGE or max(height, width) > MAX_IMAGE:
+        raise ImageError(f"The picture is {width} x {height} pixels, sides must be {MIN_IMAGE} to {MAX_IMAGE}: resize it.")
+    if max(height, width) / min(height, width) > MAX_ASPECT:
+        raise ImageError(f"The picture is {width} x {height} pixels, more than {MAX_ASPECT:g} times as long as wide: crop it.")
+    return np.ascontiguousarray(image)
+
+
+def image_tensor(image: np.ndarray, device: torch.device) -> Tensor:
+    """uint8 [H, W, 3] -> [1, 3, H, W] 0..1."""
+    return torch.from_numpy(image).to(device).permute(2, 0, 1)[None].float() / 255
+
+
+def camera_tensor(camera: PinholeCamera, device: torch.device) -> Camera:
+    """A batch of one."""
+    return Camera(torch.from_numpy(camera.intrinsics)[None].to(device), torch.from_numpy(camera.world_to_camera)[None].to(device))
+
+
+def boxes_tensor(boxes: Sequence[Box], device: torch.device) -> Boxes:
+    """A batch of one, [1, N]."""
+    count = len(boxes)
+    pose = torch.from_numpy(np.stack([b.pose for b in boxes])) if count else torch.zeros(0, 4, 4)
+    size = torch.from_numpy(np.stack([b.size for b in boxes])) if count else torch.ones(0, 3)
+    return Boxes(pose[None].to(device), size[None].to(device), torch.ones(1, count, dtype=torch.bool, device=device))
+
+
+def resized(image: Tensor, height: int, width: int) -> Tensor:
+    """[1, 3, H, W] -> [1, 3, height, width], antialiased; untouched when the size is right."""
+    if tuple(image.shape[-2:]) == (height, width):
+        return image
+    return interpolate(image, (height, width), mode="bicubic", antialias=True, align_corners=False).clamp(0, 1)
+
+
+@torch.no_grad()
+def encode_picture(
+    parts: Parts, fingerprint: str, image: np.ndarray, boxes: Sequence[Box], camera: PinholeCamera,
+    masks: Sequence[np.ndarray | None] | None, ground: float, device: torch.device,
+) -> tuple[list[NeuralAsset], BackgroundAsset]:  # fmt: skip
+    """See `NeuralAssetsPipeline.encode`."""
+    image, camera = checked_image(image), camera.checked()
+    if len(boxes) > MAX_SCENE_OBJECTS:
+        raise SceneError(f"{len(boxes)} boxes are more than the {MAX_SCENE_OBJECTS} that one picture can have: remove some.")
+    boxes = [box.checked(f"Box {i + 1}") for i, box in enumerate(boxes)]
+    masks = _checked_masks(masks, len(boxes), image.shape[:2])
+    picture = image_tensor(image, device)
+    where, placed = camera_tensor(camera, device), boxes_tensor(boxes, device)
+    rectangles = _require_visible(where, placed)
+    small = resized(picture, *model_size(*image.shape[:2], parts.config.size))
+    objects, behind = appearance(parts.encoder, small, where, placed)
+    layers = box_layers(where, placed, *small.shape[-2:])
+    outputs, surface = _surface(parts, small, layers, where, placed)
+    provenance = {"picture": hashlib.sha256(image.tobytes()).hexdigest()[:16]}
+    taken = np.zeros(image.shape[:2], bool)
+    assets = []
+    for slot, box in enumerate(boxes):
+        view, mask = _cut_out(image, where, placed, slot, rectangles[slot], surface, outputs, layers, masks[slot])
+        taken |= mask
+        tokens = objects[0, slot][None].cpu().numpy().astype(np.float32)
+        assets.append(NeuralAsset((view,), tokens, box.size, f"Object {slot + 1}", dict(provenance), fingerprint))
+    tokens = behind[0].cpu().numpy().astype(np.float32)
+    hidden = taken.astype(np.uint8) * 255
+    background = BackgroundAsset(image, hidden, camera, float(ground), tokens, "Background", provenance, fingerprint)
+    return assets, background
+
+
+def _surface(parts: Parts, small: Tensor, layers: BoxLayers, camera: Camera, boxes: Boxes) -> tuple[Tensor, Surface]:
+    """The surface network's outputs; `paper` has none and takes each box's whole cover, at .3 of the way."""
+    height, width = small.shape[-2:]
+    if parts.config.anchored:
+        outputs = run_dense(parts.surface, small, box_layers(camera, boxes, height // 2, width // 2).maps)
+    else:
+        count = layers.slot.shape[1]
+        outputs = torch.zeros(1, 2 * count + 1, height, width, device=small.device)
+        outputs[:, 0] = 1.0
+        outputs[:, count + 1 :] = -0.85
+    return outputs, read_surface(outputs, layers)
+
+
+def _cut_out(
+    image: np.ndarray, camera: Camera, boxes: Boxes, slot: int, rectangle: Tensor, surface: Surface, outputs: Tensor,
+    layers: BoxLayers, given: np.ndarray | None,
+) -> tuple[AssetView, np.ndarray]:  # fmt: skip
+    """One object's view, and its mask [H, W] bool in the whole picture."""
+    height, width = image.shape[:2]
+    top, bottom, left, right = _crop(rectangle.cpu().numpy(), height, width)
+    count = layers.slot.shape[1]
+    full = lambda x: interpolate(x[None, None].float(), (height, width), mode="bilinear")[0, 0]  # noqa: E731
+    if given is None:
+        same = (height, width) == tuple(surface.slot.shape[-2:])
+        mine = (surface.slot[0] == slot).float()
+        mask = ((mine if same else full(mine)) > 0.5).cpu().numpy()
+    else:
+        mask = given
+    mine = layers.slot[0] == slot  # [K, h, w]
+    fraction = (outputs[0, count + 1 :].sigmoid() * mine).sum(0)
+    weight = mine.any(0).float()
+    fraction = (full(fraction) / full(weight).clamp_min(1e-3)).clamp(0, 1).cpu().numpy()
+    window = np.s_[top:bottom, left:right]
+    intrinsics = camera.intrinsics[0].cpu().numpy()
+    scale = np.array([width / (right - left), height / (bottom - top)], np.float32)
+    offset = np.array([left / width, top / height], np.float32)
+    cropped = np.concatenate([intrinsics[:2] * scale, (intrinsics[2:] - offset) * scale]).astype(np.float32)
+    to_camera = box_to_camera(camera, boxes)[0, slot].cpu().numpy()
+    view = AssetView(
+        np.ascontiguousarray(image[window]), mask[window].astype(np.uint8) * 255,
+        np.ascontiguousarray(fraction[window]).astype(np.float16), cropped, to_camera, boxes.size[0, slot].cpu().numpy(),
+    )  # fmt: skip
+    inside = np.zeros((height, width), bool)
+    inside[window] = mask[window]
+    return view, inside
+
+
+def _crop(rectangle: np.ndarray, height: int, width: int) -> tuple[int, int, int, int]:
+    """(top, bottom, left, right) in pixels around a 2D box, at least 2 pixels each way."""
+    u0, v0, u1, v1 = rectangle
+    du, dv = _MARGIN * (u1 - u0) + 1 / width, _MARGIN * (v1 - v0) + 1 / height
+    left, right = int(np.floor((u0 - du) * width)), int(np.ceil((u1 + du) * width))
+    top, bottom = int(np.floor((v0 - dv) * height)), int(np.ceil((v1 + dv) * height))
+    left, top = min(max(left, 0), width - 2), min(max(top, 0), height - 2)
+    return top, max(min(bottom, height), top + 2), left, max(min(right, width), left + 2)
+
+
+def _require_visible(camera: Camera, boxes: Boxes) -> list[Tensor]:
+    """2D boxes of every box; raises BoxError where the picture cannot show it."""
+    corners = box_corners(boxes.pose, boxes.size)[0]
+    rectangles = boxes_2d(camera, boxes)[0]
+    for slot in range(boxes.size.shape[1]):
+        depth = project_world(corners[slot][None], camera)[0, :, 2]
+        if bool((depth < NEAR).all()):
+            raise BoxError(f"Box {slot + 1} lies behind the camera: move it into the picture before encoding.")
+        if bool((depth < NEAR).any()):
+            raise BoxError(f"Box {slot + 1} surrounds or cuts the camera: move it wholly in front of it before encoding.")
+        extent = rectangles[slot, 2:] - rectangles[slot, :2]
+        if bool((extent <= 1e-3).any()):
+            raise BoxError(f"Box {slot + 1} lies outside the picture: move it into view before encoding.")
+    return list(rectangles)
+
+
+def _checked_masks(masks, count: int, shape: tuple[int, ...]) -> list[np.ndarray | None]:
+    if masks is None:
+        return [None] * count
+    if len(masks) != count:
+        raise ImageError(f"There are {len(masks)} masks for {count} boxes: give one (or None) for each box.")
+    for mask in masks:
+        if mask is not None and np.shape(mask) != shape:
+            raise ImageError(f"A mask has shape {np.shape(mask)} instead of the picture's {shape}: resize it.")
+    return [None if mask is None else np.asarray(mask) > 0 for mask in masks]
+
+
+def view_coordinates(view: AssetView, device: torch.device, scale: float) -> tuple[Tensor, Tensor, Tensor]:
+    """A view shrunk by `scale`: colour [3, h, w], inside [h, w] bool, box coordinates [3, h, w] of its surface."""
+    colour = image_tensor(view.image, device)
+    height, width = (max(2, round(side * scale)) for side in view.image.shape[:2])
+    mask = torch.from_numpy(view.mask.copy()).to(device)[None, None].float() / 255
+    fraction = torch.from_numpy(view.fraction.astype(np.float32)).to(device)[None, None]
+    if scale < 1:
+        colour = resized(colour, height, width)
+        mask = interpolate(mask, (height, width), mode="area")
+        fraction = interpolate(fraction, (height, width), mode="area")
+    else:
+        height, width = view.image.shape[:2]
+    rays = camera_rays(pixel_centres(height, width, device).view(1, -1, 2), torch.from_numpy(view.intrinsics)[None].to(device))
+    to_camera, size = (torch.from_numpy(np.array(x))[None].to(device) for x in (view.to_camera, view.size))
+    entry, leave, hit = intersect_box(rays, to_camera, size)
+    depth = entry + fraction.view(1, -1) * (leave - entry).clamp_min(0)
+    coordinates = to_box_coordinates(rays * depth[..., None], to_camera, size)[0].T.reshape(3, height, width)
+    inside = (mask[0, 0] > 0.5) & hit.view(height, width)
+    return colour[0], inside, coordinates

@@ -1,0 +1,114 @@
+"""The pictures of every row of the table, from one held-out pair.
+
+Every row sees only the source picture, boxes and cameras. Masks are those that `encode` predicts,
+never the renderer's. An object that stands only in the target has no asset and is left out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..assets import BackgroundAsset, NeuralAsset
+from ..data.frames import Pairs
+from ..scene import Placement, RenderSettings, Scene
+from . import convert
+from .chained import chain, mask_index, source_masks
+
+ROWS = ("copy", "carried", "chained", "paper", "anchored", "autoencoder")
+
+
+@dataclass(frozen=True)
+class Made:
+    """A made picture [1, 3, H, W] 0..1 and, where the row has one, the slot seen in every pixel [1,
+    H, W] int64.
+    """
+
+    image: Tensor
+    index: Tensor | None = None
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """What a pipeline made of a source picture: assets of `slots` (in their order) and the
+    background.
+    """
+
+    slots: list[int]
+    assets: list[NeuralAsset]
+    background: BackgroundAsset
+
+
+def encode_source(pipe: Any, pair: Pairs) -> Encoded:
+    """The source frame of a pair [1] as assets, masks predicted."""
+    frame = pair.source
+    slots = convert.usable_slots(frame).nonzero()[:, 0].tolist()
+    boxes = [convert.box_of(frame, slot) for slot in slots]
+    image, camera = convert.to_uint8(frame.image[0]), convert.camera_of(frame)
+    assets, background = pipe.encode(image, boxes, camera, ground=float(frame.ground[0]))
+    return Encoded(slots, list(assets), background)
+
+
+def render_target(
+    pipe: Any, encoded: Encoded, pair: Pairs, settings: RenderSettings
+) -> tuple[Any, list[int]]:
+    """The pipeline's result at the target's boxes and camera, and the slot of every placement."""
+    usable = convert.usable_slots(pair.target)
+    shown = [(s, a) for s, a in zip(encoded.slots, encoded.assets, strict=True) if usable[s]]
+    placements = tuple(Placement(asset, convert.box_of(pair.target, slot)) for slot, asset in shown)
+    scene = Scene(convert.camera_of(pair.target), placements, encoded.background)
+    return pipe.render(scene, settings), [slot for slot, _ in shown]
+
+
+def make_rows(pipes: Mapping[str, Any], pair: Pairs, settings: RenderSettings) -> dict[str, Made]:
+    """Every row that the given pipelines ("paper", "anchored") allow, for a pair [1]."""
+    rows = {"copy": Made(pair.source.image)}
+    encoded = None
+    for name in ("paper", "anchored"):  # masks of the later one serve copy and chained
+        if name not in pipes:
+            continue
+        encoded = encode_source(pipes[name], pair)
+        result, slots = render_target(pipes[name], encoded, pair, settings)
+        rows[name] = Made(
+            convert.from_uint8(result.image)[None], _index(result.object_index, slots)
+        )
+        if name == "anchored":
+            geometry = getattr(result, "carried_index", None)
+            index = None if geometry is None else _index(geometry, slots)
+            rows["carried"] = Made(convert.from_uint8(result.carried)[None], index)
+            truth = convert.to_uint8(pair.target.image[0])
+            rows["autoencoder"] = Made(convert.from_uint8(pipes[name].reconstruct(truth))[None])
+    if encoded is not None:
+        rows |= _mask_rows(encoded, pair)
+    return {name: rows[name] for name in ROWS if name in rows}
+
+
+def _mask_rows(encoded: Encoded, pair: Pairs) -> dict[str, Made]:
+    """`copy` and `chained`, which need nothing but the predicted masks."""
+    image, intrinsics = pair.source.image[0], pair.source.camera.intrinsics[0]
+    masks = source_masks(encoded.assets, intrinsics, *image.shape[-2:])
+    kept = convert.usable_slots(pair.target)[encoded.slots]
+    source, target = (
+        convert.full_rectangles(f)[0, encoded.slots] for f in (pair.source, pair.target)
+    )
+    depth = convert.box_depths(pair.target)[0, encoded.slots, 1]
+    made, index = chain(image, masks, source, target, depth, kept)
+    return {
+        "copy": Made(pair.source.image, _slots(mask_index(masks), encoded.slots)),
+        "chained": Made(made[None], _slots(index, encoded.slots)),
+    }
+
+
+def _index(object_index: np.ndarray, slots: list[int]) -> Tensor:
+    """Placement index [H, W] of a result -> slot index [1, H, W]."""
+    return _slots(torch.from_numpy(np.array(object_index)).long(), slots)
+
+
+def _slots(index: Tensor, slots: list[int]) -> Tensor:
+    table = torch.tensor([*slots, -1])  # the last entry answers index -1
+    return table[index][None]

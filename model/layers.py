@@ -1,0 +1,110 @@
+"""Box layers: which boxes a pixel's ray enters, nearest first, and where.
+
+Both small dense networks see the scene through these maps: the surface network (at `encode`) and the
+fusion network (at `render`) answer for every pixel *which layer is visible* and *how far along the ray
+inside that box the surface lies* (method: one number in 0..1, bounded by the box).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from .geometry import (
+    Boxes,
+    Camera,
+    box_to_camera,
+    camera_rays,
+    intersect_box,
+    pixel_centres,
+    to_box_coordinates,
+)
+
+LAYERS = 3  # boxes a ray may enter and still be told apart
+CHANNELS_PER_LAYER = 8  # entry coordinates 3, exit coordinates 3, inverse depth, cover
+
+
+@dataclass(frozen=True)
+class BoxLayers:
+    """The `LAYERS` nearest boxes along each pixel's ray.
+
+    slot [B, K, H, W] int64 (-1: none), entry and leave [B, K, H, W] depths in metres,
+    maps [B, K * 8, H, W]: box coordinates at entry and exit (scaled to -1..1), inverse depth, cover.
+    """
+
+    slot: Tensor
+    entry: Tensor
+    leave: Tensor
+    maps: Tensor
+
+
+def box_layers(camera: Camera, boxes: Boxes, height: int, width: int) -> BoxLayers:
+    """Layers of boxes [B, N] seen by cameras [B], at height x width pixels."""
+    device = boxes.pose.device
+    batch, count = boxes.size.shape[:2]
+    rays = camera_rays(pixel_centres(height, width, device).view(1, -1, 2), camera.intrinsics)  # [B, P, 3]
+    if count == 0:
+        boxes, count = _one_absent(batch, device), 1
+    to_camera = box_to_camera(camera, boxes)  # [B, N, 4, 4]
+    entry, leave, hit = intersect_box(rays[:, None], to_camera, boxes.size)  # [B, N, P]
+    hit = hit & boxes.present[..., None]
+    order = torch.where(hit, entry, torch.inf)
+    _, slot = order.topk(min(LAYERS, count), dim=1, largest=False)  # [B, k, P]
+    if count < LAYERS:
+        slot = torch.cat([slot, slot[:, :1].expand(-1, LAYERS - count, -1)], 1)
+    covered = hit.gather(1, slot)
+    covered = covered & (torch.arange(LAYERS, device=device)[None, :, None] < count)
+    entry, leave = entry.gather(1, slot), leave.gather(1, slot)
+    maps = [_layer_maps(rays, to_camera, boxes.size, slot[:, k], entry[:, k], leave[:, k], covered[:, k]) for k in range(LAYERS)]
+    shape = (batch, -1, height, width)
+    slot = torch.where(covered, slot, -1)
+    return BoxLayers(slot.view(shape), entry.view(shape), leave.view(shape), torch.cat(maps, 1).view(shape))
+
+
+def _layer_maps(rays, to_camera, size, slot, entry, leave, covered) -> Tensor:
+    """[B, 8, P] of one layer; gathers each pixel's own box."""
+    batch, pixels = slot.shape
+    index = slot + torch.arange(batch, device=slot.device)[:, None] * size.shape[1]
+    matrix, extents = to_camera.flatten(0, 1)[index], size.flatten(0, 1)[index]  # [B, P, 4, 4], [B, P, 3]
+    points = torch.stack([rays * entry[..., None], rays * leave[..., None]], 2)  # [B, P, 2, 3]
+    coordinates = to_box_coordinates(points, matrix, extents).clamp(-0.6, 0.6) * 2
+    maps = torch.cat([coordinates.flatten(2), 1 / (1 + entry[..., None]), torch.ones_like(entry)[..., None]], -1)
+    return torch.where(covered[..., None], maps, 0.0).transpose(1, 2)
+
+
+def _one_absent(batch: int, device: torch.device) -> Boxes:
+    pose = torch.eye(4, device=device).expand(batch, 1, 4, 4)
+    return Boxes(pose, torch.ones(batch, 1, 3, device=device), torch.zeros(batch, 1, dtype=torch.bool, device=device))
+
+
+def true_layer(layers: BoxLayers, object_index: Tensor) -> Tensor:
+    """The visible layer of each pixel, [B, H, W]: 0..K-1, or K for the background. `object_index` [B, H, W]."""
+    match = (layers.slot == object_index[:, None]) & (object_index[:, None] >= 0)
+    none = torch.full_like(object_index, layers.slot.shape[1])
+    return torch.where(match.any(1), match.int().argmax(1), none)
+
+
+def true_fraction(layers: BoxLayers, depth: Tensor) -> Tensor:
+    """How far along the ray inside each layer's box `depth` [B, H, W] lies: [B, K, H, W] in 0..1."""
+    span = (layers.leave - layers.entry).clamp_min(1e-6)
+    return ((depth[:, None] - layers.entry) / span).clamp(0, 1)
+
+
+def visible_slot(layers: BoxLayers, choice: Tensor) -> Tensor:
+    """The object of each pixel [B, H, W] for a chosen layer (K means background: -1)."""
+    padded = torch.cat([layers.slot, torch.full_like(layers.slot[:, :1], -1)], 1)
+    return padded.gather(1, choice[:, None])[:, 0]
+
+
+def surface_coordinates(camera: Camera, boxes: Boxes, slot: Tensor, depth: Tensor) -> Tensor:
+    """Box coordinates [B, 3, H, W] of the surface at `depth` [B, H, W] in the box `slot` [B, H, W] (0 where slot < 0)."""
+    batch, height, width = slot.shape
+    rays = camera_rays(pixel_centres(height, width, slot.device).view(1, -1, 2), camera.intrinsics)
+    points = rays * depth.reshape(batch, -1, 1)
+    index = slot.reshape(batch, -1).clamp_min(0) + torch.arange(batch, device=slot.device)[:, None] * boxes.size.shape[1]
+    matrix = box_to_camera(camera, boxes).flatten(0, 1)[index]
+    coordinates = to_box_coordinates(points[:, :, None], matrix, boxes.size.flatten(0, 1)[index])[:, :, 0]
+    coordinates = coordinates.transpose(1, 2).reshape(batch, 3, height, width)
+    return torch.where(slot[:, None] >= 0, coordinates, 0.0)

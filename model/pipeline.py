@@ -1,0 +1,344 @@
+"""The pipeline: pictures and boxes in, Neural Assets out; posed assets in, a picture out.
+
+A diffusers `DiffusionPipeline`: `save_pretrained` / `from_pretrained` write and read a folder of safetensors.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from diffusers import AutoencoderKL, DiffusionPipeline, UNet2DConditionModel, UNet2DModel
+from torch import Tensor
+from transformers import ViTModel
+
+from .assets import BackgroundAsset, NeuralAsset
+from .carried import Carried, best_entries, carry, edit_region
+from .conditions import Surface, denoiser_maps
+from .config import ModelConfig, model_config
+from .denoiser import Condition, denoise, token_mask
+from .encoding import boxes_tensor, camera_tensor, checked_image, encode_picture, image_tensor, model_size, resized
+from .errors import Cancelled, WeightsError
+from .fusion import compose, fuse
+from .geometry import Boxes, Camera, pose_tokens_input, relative_pose
+from .layers import box_layers
+from .networks import AssetTokens, image_to_latents, latents_to_image, widen_inputs
+from .parts import Parts, build_parts
+from .preparing import Prepared, prepare
+from .sampling import flow_times, sample_flow, starting_latents
+from .scene import Box, PinholeCamera, RenderSettings, Scene
+
+OnStep = Callable[[int, np.ndarray], None]
+
+
+@dataclass(frozen=True)
+class Result:
+    """image and carried uint8 [H, W, 3]; object_index int16 [H, W] into the scene's placements (-1: none);
+    depth float32 [H, W] metres (0 where no object); timings in seconds by part."""
+
+    image: np.ndarray
+    carried: np.ndarray
+    object_index: np.ndarray
+    depth: np.ndarray
+    timings: dict[str, float]
+
+
+@dataclass(frozen=True)
+class _Posed:
+    """A scene at one pose: tensors of one render, at the model's size."""
+
+    camera: Camera
+    boxes: Boxes
+    carried: Carried
+    region: Tensor
+    half_layers: Tensor
+    height: int
+    width: int
+
+
+class NeuralAssetsPipeline(DiffusionPipeline):
+    """Neural Assets, preset `paper` or `anchored` (see `model.config`)."""
+
+    _optional_components = ["surface", "fusion", "scheduler"]
+
+    def __init__(
+        self, autoencoder: AutoencoderKL, encoder: ViTModel, tokens: AssetTokens, unet: UNet2DConditionModel,
+        surface: UNet2DModel | None = None, fusion: UNet2DModel | None = None, scheduler: Any = None,
+        preset: str = "anchored", size_name: str = "base", start: str = "carried",
+    ) -> None:  # fmt: skip
+        super().__init__()
+        self.register_modules(
+            autoencoder=autoencoder, encoder=encoder, tokens=tokens, unet=unet, surface=surface, fusion=fusion,
+            scheduler=scheduler,
+        )  # fmt: skip
+        self.register_to_config(preset=preset, size_name=size_name, start=start)
+        self.model_config: ModelConfig = model_config(preset, size_name)
+        self._prepared: tuple[tuple[Any, ...], Prepared] | None = None
+        for module in (autoencoder, unet, surface, fusion):
+            if module is not None:
+                module.to(memory_format=torch.channels_last)
+        for module in self.components.values():
+            if isinstance(module, torch.nn.Module):
+                module.eval().requires_grad_(False)
+
+    @classmethod
+    def from_parts(cls, parts: Parts, scheduler: Any = None) -> NeuralAssetsPipeline:
+        """A pipeline around trained parts."""
+        config = parts.config
+        extra = {"surface": parts.surface, "fusion": parts.fusion} if config.anchored else {}
+        return cls(
+            parts.autoencoder, parts.encoder, parts.tokens, parts.unet, scheduler=scheduler, preset=config.preset,
+            size_name=config.name, start="carried" if config.anchored else "noise", **extra,
+        )  # fmt: skip
+
+    @classmethod
+    def load(cls, folder: str | Path, device: str | torch.device = "cpu") -> NeuralAssetsPipeline:
+        """`from_pretrained` with refusals as sentences (WeightsError)."""
+        folder = Path(folder)
+        if not (folder / "model_index.json").exists():
+            raise WeightsError(f"There are no weights in {folder}: train or download them, or name another folder.")
+        try:
+            pipeline = cls.from_pretrained(folder, local_files_only=True, torch_dtype=torch.float32)
+        except Exception as error:
+            reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+            raise WeightsError(f"The weights in {folder} cannot be read ({reason}): get them again.") from error
+        return pipeline.to(device)
+
+    @classmethod
+    def from_stable_diffusion(cls, diffusion: str, dino: str, preset: str = "anchored", **options: Any) -> NeuralAssetsPipeline:
+        """Stable Diffusion 2.1 and DINO ViT-B/8 from hub ids or folders; new input channels start at zero.
+
+        The surface and fusion networks, and the tokens, are fresh: train them (`model.train --size sd21`).
+        """
+        from diffusers import DDIMScheduler
+
+        unet = UNet2DConditionModel.from_pretrained(diffusion, subfolder="unet", **options)
+        autoencoder = AutoencoderKL.from_pretrained(diffusion, subfolder="vae", **options)
+        scheduler = DDIMScheduler.from_pretrained(diffusion, subfolder="scheduler", **options)
+        encoder = ViTModel.from_pretrained(dino, **options)
+        config = model_config(preset, "sd21")
+        fresh = build_parts(model_config(preset, "tiny"))
+        tokens = AssetTokens(encoder.config.hidden_size, config.token_width, unet.config.cross_attention_dim)
+        if config.anchored:
+            widen_inputs(unet, config.denoiser_inputs)
+        extra = {"surface": fresh.surface, "fusion": fresh.fusion} if config.anchored else {}
+        return cls(autoencoder, encoder, tokens, unet, scheduler=scheduler, preset=preset, size_name="sd21", **extra)
+
+    @property
+    def size(self) -> int:
+        """Pixels of the square that the model works at."""
+        return self.model_config.size
+
+    @property
+    def parts(self) -> Parts:
+        named = self.components
+        return Parts(self.model_config, *(named[k] for k in ("autoencoder", "encoder", "tokens", "unet", "surface", "fusion")))
+
+    @property
+    def fingerprint(self) -> str:
+        """Names the appearance encoder's weights: assets of another encoder are encoded anew when used."""
+        if not hasattr(self, "_fingerprint"):
+            digest = hashlib.sha256()
+            for value in self.encoder.state_dict().values():
+                digest.update(value.float().sum().cpu().numpy().tobytes())
+            self._fingerprint = digest.hexdigest()[:16]
+        return self._fingerprint
+
+    @torch.no_grad()
+    def encode(
+        self, image: np.ndarray, boxes: Sequence[Box], camera: PinholeCamera,
+        masks: Sequence[np.ndarray | None] | None = None, ground: float = 0.0,
+    ) -> tuple[list[NeuralAsset], BackgroundAsset]:  # fmt: skip
+        """The Neural Assets of the boxes in a picture, and its background.
+
+        image uint8 [H, W, 3] sRGB; masks: per box [H, W] (non-zero inside) or None for the predicted one;
+        ground: height of the floor in metres. Raises ImageError, BoxError, CameraError, SceneError.
+        """
+        return encode_picture(self.parts, self.fingerprint, image, boxes, camera, masks, ground, self._execution_device)
+
+    @torch.no_grad()
+    def render(
+        self, scene: Scene, settings: RenderSettings | None = None, on_step: OnStep | None = None,
+        cancel: Callable[[], bool] | None = None,
+    ) -> Result:  # fmt: skip
+        """The picture of a posed scene.
+
+        on_step(i, uint8 [h, w, 3]) gets a preview at the model's size after each sampler step; cancel() -> True
+        raises Cancelled. Raises SceneError, BoxError, CameraError. Equal arguments give equal pictures.
+        """
+        scene, settings = scene.checked(), (settings or RenderSettings()).checked()
+        clock = _Clock()
+        prepared = self._prepare(scene)
+        posed = self._pose(scene, settings, prepared)
+        clock.mark("geometry")
+        condition, carried_latents = self._condition(prepared, posed)
+        clock.mark("tokens")
+        latents = self._sample(scene, settings, posed, condition, carried_latents, on_step, cancel)
+        clock.mark("denoiser")
+        result = self._finish(settings, prepared, posed, latents, carried_latents, clock)
+        return result
+
+    __call__ = render
+
+    def reconstruct(self, image: np.ndarray) -> np.ndarray:
+        """A picture through the autoencoder and back, at the model's size: the ceiling of what it can draw."""
+        small = resized(image_tensor(checked_image(image), self._execution_device), self.size, self.size)
+        patch = self.model_config.patch
+        with torch.no_grad():
+            made = latents_to_image(self.autoencoder, image_to_latents(self.autoencoder, small, patch), patch)
+        return _to_uint8(made)
+
+    def _prepare(self, scene: Scene) -> Prepared:
+        """Cached by the identity of the assets: poses do not matter."""
+        key = (*(p.asset for p in scene.placements), scene.background, self._execution_device)
+        if self._prepared is None or not _same(self._prepared[0], key):
+            width = self.encoder.config.hidden_size
+            made = prepare(self._current(scene), self.size, width, self._execution_device)
+            self._prepared = (key, made)
+        return self._prepared[1]
+
+    def _current(self, scene: Scene) -> Scene:
+        """The scene with the tokens of assets from other encoders made anew from their own pictures."""
+        from .refresh import refreshed
+
+        return refreshed(scene, self.encoder, self.fingerprint, self._execution_device)
+
+    def _pose(self, scene: Scene, settings: RenderSettings, prepared: Prepared) -> _Posed:
+        device = self._execution_device
+        height, width = model_size(settings.height, settings.width, self.size)
+        camera = camera_tensor(scene.camera, device)
+        boxes = boxes_tensor([p.box for p in scene.placements], device)
+        carried = carry(prepared.coarse, camera, boxes, height, width)
+        region = self._region(prepared, camera, boxes, carried)
+        half = box_layers(camera, boxes, height // 2, width // 2)
+        return _Posed(camera, boxes, carried, region, half.maps, height, width)
+
+    def _region(self, prepared: Prepared, camera: Camera, boxes: Boxes, carried: Carried) -> Tensor:
+        """The edit region; also around holes of objects that were left out. All of it without a background."""
+        height, width = carried.image.shape[-2:]
+        if not bool(prepared.has_background):
+            return torch.ones_like(carried.seen)
+        region = edit_region(prepared.source_camera, camera, prepared.before, boxes, height, width)
+        hole = (carried.seen + carried.background + carried.unseen < 0.99).float()
+        small = torch.nn.functional.adaptive_max_pool2d(hole, (max(8, height // 8), max(8, width // 8)))
+        grown = torch.nn.functional.max_pool2d(small, 3, 1, 1)
+        soft = torch.nn.functional.avg_pool2d(grown, 3, 1, 1, count_include_pad=False)
+        soft = torch.nn.functional.interpolate(soft, (height, width), mode="bilinear", align_corners=False)
+        return torch.maximum(region, torch.maximum(soft * (soft > 0.05), hole))
+
+    def _condition(self, prepared: Prepared, posed: _Posed) -> tuple[Condition, Tensor]:
+        device = self._execution_device
+        latents = image_to_latents(self.autoencoder, posed.carried.image, self.model_config.patch)
+        best = best_entries(prepared.coarse, posed.camera, posed.boxes)  # [1, N]
+        appearance = prepared.appearance[best] if best.numel() else prepared.appearance[None]
+        pose = pose_tokens_input(posed.camera, posed.boxes)
+        relative = relative_pose(prepared.source_camera, posed.camera) * prepared.has_background
+        tokens = self.tokens(appearance, pose, prepared.background, relative)
+        mask = token_mask(posed.boxes.present, prepared.has_background)
+        if not self.model_config.anchored:
+            return Condition(tokens, mask, None), latents
+        layers = box_layers(posed.camera, posed.boxes, posed.height // 2, posed.width // 2)
+        maps = denoiser_maps(posed.carried, posed.region, layers)
+        return Condition(tokens, mask, torch.cat([latents, maps], 1).to(device)), latents
+
+    def _sample(self, scene, settings, posed, condition, carried_latents, on_step, cancel) -> Tensor:
+        generator = torch.Generator().manual_seed(settings.seed)
+        noise = torch.randn(carried_latents.shape, generator=generator).to(carried_latents)
+        start = self.config.start if settings.start == "default" else settings.start
+        guidance = self._guidance(scene, settings, posed)
+        unconditional = condition.unconditional() if guidance is not None else None
+
+        def velocity(z: Tensor, t: Tensor) -> Tensor:
+            if cancel is not None and cancel():
+                raise Cancelled("The picture was cancelled.")
+            made = denoise(self.unet, z, t, condition)
+            if unconditional is None:
+                return made
+            without = denoise(self.unet, z, t, unconditional)
+            return without + guidance * (made - without)
+
+        def report(step: int, estimate: Tensor) -> None:
+            if on_step is not None:
+                on_step(step, _to_uint8(latents_to_image(self.autoencoder, estimate, self.model_config.patch)))
+
+        if self.model_config.prediction != "flow":
+            from .schedulers import sample_scheduler
+
+            return sample_scheduler(self.scheduler, velocity, carried_latents, noise, settings, start, report)
+        state, time_left = starting_latents(carried_latents, noise, start, settings.start_time)
+        return sample_flow(velocity, state, flow_times(settings.steps, time_left), report)
+
+    def _guidance(self, scene: Scene, settings: RenderSettings, posed: _Posed) -> Tensor | None:
+        """Guidance at every latent [1, 1, h, w]: the scene's, times each object's inside its box; None when it is 1."""
+        factors = [p.guidance for p in scene.placements]
+        if settings.guidance == 1 and all(f == 1 for f in factors):
+            return None
+        layers = box_layers(posed.camera, posed.boxes, posed.height // 8, posed.width // 8)
+        values = torch.tensor([*factors, 1.0], device=layers.slot.device)
+        return settings.guidance * values[layers.slot[:, :1]]
+
+    def _finish(self, settings, prepared, posed: _Posed, latents, carried_latents, clock: _Clock) -> Result:
+        patch = self.model_config.patch
+        decoded = latents_to_image(self.autoencoder, latents, patch).clamp(0, 1)
+        size = (settings.height, settings.width)
+        full = posed.carried
+        if size != (posed.height, posed.width):
+            clock.mark("decode")
+            full = carry(prepared.fine, posed.camera, posed.boxes, *size)
+            clock.mark("geometry")
+        layers = box_layers(posed.camera, posed.boxes, posed.height, posed.width)
+        if self.model_config.anchored:
+            again = latents_to_image(self.autoencoder, carried_latents, patch).clamp(0, 1)
+            maps = torch.cat([posed.carried.maps(), posed.region], 1)
+            fusion = fuse(self.fusion, posed.carried.image, decoded, again, maps, posed.half_layers)
+            region = posed.region
+            if size != (posed.height, posed.width):
+                region = self._region(prepared, posed.camera, posed.boxes, full)
+            made = compose(fusion, full.image, decoded, region) if settings.transfer else decoded
+            surface = fusion.surface(layers)
+        else:
+            made, surface = decoded, _front_boxes(layers)
+        made = resized(made, *size)
+        clock.mark("decode")
+        index = torch.nn.functional.interpolate(surface.slot[:, None].float(), size, mode="nearest-exact")
+        depth = torch.nn.functional.interpolate(surface.depth[:, None], size, mode="nearest-exact")
+        return Result(
+            _to_uint8(made), _to_uint8(full.image), index[0, 0].cpu().numpy().astype(np.int16),
+            depth[0, 0].cpu().numpy().astype(np.float32), clock.spent,
+        )  # fmt: skip
+
+
+def _front_boxes(layers) -> Surface:
+    """`paper` predicts no masks: the nearest box that a ray enters stands for them."""
+    slot, depth = layers.slot[:, 0], layers.entry[:, 0]
+    return Surface(slot, torch.zeros_like(depth), torch.where(slot >= 0, depth, 0.0), torch.ones_like(depth))
+
+
+def _same(first: tuple[Any, ...], second: tuple[Any, ...]) -> bool:
+    return len(first) == len(second) and all(a is b or (not hasattr(a, "encoder") and a == b) for a, b in zip(first, second, strict=True))
+
+
+def _to_uint8(image: Tensor) -> np.ndarray:
+    """[1, 3, H, W] 0..1 -> uint8 [H, W, 3]."""
+    return (image[0].clamp(0, 1) * 255).round().byte().permute(1, 2, 0).cpu().contiguous().numpy()
+
+
+class _Clock:
+    """Seconds spent by name, for the device at hand."""
+
+    def __init__(self) -> None:
+        self.spent: dict[str, float] = {}
+        self.last = time.perf_counter()
+
+    def mark(self, name: str) -> None:
+        if torch.cuda.is_available():
+            torch.cuda.synchronize()
+        now = time.perf_counter()
+        self.spent[name] = self.spent.get(name, 0.0) + now - self.last
+        self.last = now

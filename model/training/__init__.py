@@ -1,0 +1,1 @@
+"""Training: pairs, stages, plans. `python -m model.train` is the way in."""

@@ -1,0 +1,138 @@
+"""What a pair becomes before the networks see it: surfaces, carried picture, maps, latents.
+
+None of it is trained by the denoiser's loss, so it is made without gradients, and may be cached.
+Conditions are corrupted here as real boxes and scenes will be: boxes off by some 5 %, the background
+left out, so that the networks meet at training what they will meet in use.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+
+import torch
+from diffusers import AutoencoderKL, UNet2DModel
+from torch import Tensor
+
+from ..carried import carry, edit_region
+from ..conditions import batch_sources, denoiser_maps, predict_surface
+from ..data.frames import Frame, Pairs
+from ..geometry import Boxes, Camera, pose_tokens_input, relative_pose
+from ..layers import BoxLayers, box_layers, true_fraction, true_layer
+from ..networks import image_to_latents
+
+DROP_BACKGROUND = 0.05
+
+
+@dataclass(frozen=True)
+class Example:
+    """A batch of training examples.
+
+    source, target, carried [B, 3, H, W] 0..1; maps [B, 4, H, W] (seen, unseen, background, edit region);
+    denoiser_maps [B, 24, h, w]; latents, carried_latents [B, C, h, w];
+    source_boxes / target_boxes [B, N] and cameras (a target box is present where it has an asset);
+    has_background [B]; object_index and depth of the target [B, H, W].
+    """
+
+    source: Tensor
+    target: Tensor
+    carried: Tensor
+    maps: Tensor
+    denoiser_maps: Tensor
+    latents: Tensor
+    carried_latents: Tensor
+    source_camera: Camera
+    source_boxes: Boxes
+    target_camera: Camera
+    target_boxes: Boxes
+    has_background: Tensor
+    object_index: Tensor
+    depth: Tensor
+
+    def __getitem__(self, index) -> Example:
+        return Example(**{f.name: getattr(self, f.name)[index] for f in fields(self)})
+
+    def pose(self) -> Tensor:
+        """The paper's pose of the target boxes, [B, N, 12]."""
+        return pose_tokens_input(self.target_camera, self.target_boxes)
+
+    def relative(self) -> Tensor:
+        """The background's pose, [B, 12]."""
+        return relative_pose(self.source_camera, self.target_camera)
+
+
+def noisy_boxes(boxes: Boxes, generator: torch.Generator, amount: float = 0.05) -> Boxes:
+    """Boxes as a person draws them: sizes and centres off by a normal `amount` of the size, for half of them."""
+    shape = boxes.size.shape
+    noise = torch.randn(2, *shape, generator=generator).to(boxes.size.device) * amount * 0.5
+    chosen = (torch.rand(shape[:-1], generator=generator) < 0.5).to(boxes.size.device)[..., None]
+    size = torch.where(chosen, boxes.size * (1 + noise[0]), boxes.size)
+    shift = torch.where(chosen, boxes.size * noise[1], 0.0)
+    pose = boxes.pose.clone()
+    pose[..., :3, 3] += (pose[..., :3, :3] @ shift[..., None])[..., 0]
+    return Boxes(pose, size, boxes.present)
+
+
+@torch.no_grad()
+def make_examples(
+    pairs: Pairs, surface: UNet2DModel, autoencoder: AutoencoderKL, patch: int, generator: torch.Generator, corrupt: bool = True
+) -> Example:
+    """Examples of pairs; `generator` (CPU) draws the corruption."""
+    pairs = as_removals(pairs)
+    source, target = pairs.source, pairs.target
+    height, width = source.image.shape[-2:]
+    device = source.image.device
+    keep = source.boxes.present & target.boxes.present
+    seen_boxes = noisy_boxes(source.boxes, generator) if corrupt else source.boxes
+    background = torch.rand(len(keep), generator=generator).to(device) >= (DROP_BACKGROUND if corrupt else 0.0)
+    full = box_layers(source.camera, seen_boxes, height, width)
+    half = box_layers(source.camera, seen_boxes, height // 2, width // 2)
+    found = predict_surface(surface, source.image, full, half.maps)
+    # the drawn box's error stays with the object: the target's box is off by the same
+    moved_boxes = _follow(source.boxes, seen_boxes, target.boxes)
+    sources = batch_sources(source.image, found.slot, found.depth, source.camera, seen_boxes, source.ground, background)
+    after = Boxes(moved_boxes.pose, moved_boxes.size, keep)
+    carried = carry(sources, target.camera, after, height, width)
+    region = edit_region(source.camera, target.camera, seen_boxes, after, height, width)
+    region = torch.where(background[:, None, None, None], region, 1.0)
+    layers = box_layers(target.camera, after, height // 2, width // 2)
+    return Example(
+        source.image, target.image, carried.image, torch.cat([carried.maps(), region], 1),
+        denoiser_maps(carried, region, layers), image_to_latents(autoencoder, target.image, patch),
+        image_to_latents(autoencoder, carried.image, patch), source.camera, seen_boxes, target.camera,
+        after, background, target.object_index, target.depth,
+    )  # fmt: skip
+
+
+def as_removals(pairs: Pairs) -> Pairs:
+    """Swap source and target where the target shows an object that the source does not: nobody could know it."""
+    appears = (pairs.target.boxes.present & ~pairs.source.boxes.present).any(-1)
+    if not appears.any():
+        return pairs
+    count = len(appears)
+    pick = torch.arange(count, device=appears.device) + count * appears.long()
+    source = _stack(pairs.source, pairs.target)[pick]
+    target = _stack(pairs.target, pairs.source)[pick]
+    return Pairs(source, target, pairs.task, pairs.family)
+
+
+def _stack(first: Frame, second: Frame) -> Frame:
+    def join(a, b):
+        if isinstance(a, Tensor):
+            return torch.cat([a, b])
+        return type(a)(**{f.name: join(getattr(a, f.name), getattr(b, f.name)) for f in fields(a)})
+
+    return join(first, second)
+
+
+def _follow(true: Boxes, drawn: Boxes, target: Boxes) -> Boxes:
+    """The target's boxes with the drawn boxes' error: the same offset in box coordinates, the same size ratio."""
+    ratio = drawn.size / true.size
+    offset = (true.pose[..., :3, :3].transpose(-1, -2) @ (drawn.pose - true.pose)[..., :3, 3:])[..., 0] / true.size
+    pose = target.pose.clone()
+    pose[..., :3, 3] += (pose[..., :3, :3] @ (offset * target.size)[..., None])[..., 0]
+    return Boxes(pose, target.size * ratio, target.present)
+
+
+def surface_targets(frame: Frame, layers: BoxLayers) -> tuple[Tensor, Tensor]:
+    """Truth for the surface outputs: visible layer [B, H, W] (K: background), fractions [B, K, H, W]."""
+    return true_layer(layers, frame.object_index), true_fraction(layers, frame.depth)

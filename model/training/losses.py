@@ -1,0 +1,54 @@
+"""Losses as pure functions of pictures and latents."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn.functional import avg_pool2d, cross_entropy
+
+
+def weighted_mean(values: Tensor, weight: Tensor) -> Tensor:
+    """Mean of values [B, C, H, W] with weights [B, 1, H, W]."""
+    return (values * weight).sum() / (weight.sum() * values.shape[1]).clamp_min(1e-6)
+
+
+def structural_dissimilarity(first: Tensor, second: Tensor, window: int = 7) -> Tensor:
+    """1 - SSIM per pixel [B, C, h, w] with box windows (Wang et al. 2004, eq. 13), pictures in 0..1."""
+    mean = lambda x: avg_pool2d(x, window, 1)  # noqa: E731
+    a, b = mean(first), mean(second)
+    va, vb = mean(first**2) - a**2, mean(second**2) - b**2
+    covariance = mean(first * second) - a * b
+    return 1 - ((2 * a * b + 1e-4) * (2 * covariance + 9e-4)) / ((a**2 + b**2 + 1e-4) * (va + vb + 9e-4))
+
+
+def gradients(image: Tensor) -> tuple[Tensor, Tensor]:
+    return image[..., 1:] - image[..., :-1], image[..., 1:, :] - image[..., :-1, :]
+
+
+def picture_loss(made: Tensor, truth: Tensor, weight: Tensor) -> Tensor:
+    """Reconstruction of pictures [B, 3, H, W] in 0..1 with pixel weights [B, 1, H, W]:
+    absolute and squared error, structure at two scales, gradients."""
+    loss = weighted_mean((made - truth).abs(), weight) + 4 * weighted_mean((made - truth) ** 2, weight)
+    for a, b in zip(gradients(made), gradients(truth), strict=True):
+        loss = loss + 0.5 * (a - b).abs().mean()
+    for scale in (1, 2):
+        a, b = (made, truth) if scale == 1 else (avg_pool2d(made, 2), avg_pool2d(truth, 2))
+        loss = loss + 0.1 * structural_dissimilarity(a, b).mean()
+    return loss
+
+
+def surface_loss(outputs: Tensor, layer: Tensor, fractions: Tensor, slots: Tensor, valid: Tensor) -> tuple[Tensor, Tensor]:
+    """Visible layer's cross-entropy and the fraction's error along the ray.
+
+    outputs [B, 2K+1, H, W]; layer [B, H, W] 0..K; fractions [B, K, H, W]; slots [B, K, H, W] (-1: no box);
+    valid [B, H, W] bool. Layers that a ray does not enter cannot be chosen.
+    """
+    count = slots.shape[1]
+    covered = torch.cat([slots >= 0, torch.ones_like(slots[:, :1], dtype=torch.bool)], 1)
+    logits = outputs[:, : count + 1].float().masked_fill(~covered, -1e4)
+    # only where a box is in play is there anything to decide
+    decide = (valid & covered[:, 0]).float()
+    mask = (cross_entropy(logits, layer, reduction="none") * decide).sum() / decide.sum().clamp_min(1)
+    visible = (layer[:, None] == torch.arange(count, device=layer.device)[None, :, None, None]) & valid[:, None]
+    wrong = (outputs[:, count + 1 :].float().sigmoid() - fractions).abs() * visible
+    return mask, wrong.sum() / visible.sum().clamp_min(1)

@@ -1,0 +1,224 @@
+"""The stages of training: each a module whose forward is its loss, so that one loop trains them all.
+
+Order: autoencoder, surface (both from pictures alone); denoiser with encoder and tokens (rectified flow);
+few_step (the denoiser on the sampler's own states); fusion (on the sampler's own pictures).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import interpolate
+
+from ..conditions import appearance
+from ..data.frames import Pairs
+from ..denoiser import Condition, denoise, token_mask
+from ..fusion import compose, fuse
+from ..layers import box_layers
+from ..networks import image_to_latents, latents_to_image, run_dense
+from ..parts import Parts
+from ..sampling import START_TIME, flow_times, logit_normal_times, noised, sample_flow, starting_latents
+from .examples import Example, as_removals, noisy_boxes, surface_targets
+from .losses import picture_loss, surface_loss, weighted_mean
+
+SAMPLER_STEPS = 4
+DROP_ALL = 0.1  # share of samples without any condition (section 3.4)
+Logs = dict[str, float]
+
+
+class Stage(nn.Module):
+    """Base: `trained` are the modules that the optimiser owns; `uses` is what a batch must be."""
+
+    uses = "examples"
+
+    def __init__(self, parts: Parts, trained: dict[str, nn.Module]) -> None:
+        super().__init__()
+        self.parts_reference: Callable[[], Parts] = lambda: parts  # not a sub-module: frozen parts stay outside
+        self.trained = nn.ModuleDict(trained)
+
+    @property
+    def parts(self) -> Parts:
+        return self.parts_reference()
+
+
+class AutoencoderStage(Stage):
+    """Pictures through the bottleneck, objects weighted twice; a whisper of KL keeps latents smooth."""
+
+    uses = "pairs"
+
+    def __init__(self, parts: Parts, crop: int = 128) -> None:
+        super().__init__(parts, {"autoencoder": parts.autoencoder})
+        self.crop = crop
+
+    def forward(self, pairs: Pairs, generator: torch.Generator, progress: float) -> tuple[Tensor, Logs]:
+        image = torch.cat([pairs.source.image, pairs.target.image])
+        weight = 1 + (torch.cat([pairs.source.object_index, pairs.target.object_index]) >= 0).float()[:, None]
+        side = min(self.crop, image.shape[-1])
+        top, left = (int(torch.randint(0, image.shape[-1] - side + 1, (1,), generator=generator)) for _ in "yx")
+        image, weight = (x[..., top : top + side, left : left + side] for x in (image, weight))
+        autoencoder, patch = self.parts.autoencoder, self.parts.config.patch
+        pixels = nn.functional.pixel_unshuffle(image * 2 - 1, patch)
+        posterior = autoencoder.encode(pixels.contiguous(memory_format=torch.channels_last)).latent_dist
+        noise = torch.randn(posterior.mean.shape, generator=generator).to(image.device)
+        made = autoencoder.decode(posterior.mean + posterior.std * noise).sample
+        made = nn.functional.pixel_shuffle(made.float(), patch) / 2 + 0.5
+        loss = picture_loss(made, image, weight)
+        kl = posterior.kl().mean() / posterior.mean[0].numel()
+        error = (made.clamp(0, 1) - image).square().mean()
+        return loss + 1e-4 * kl, {"loss": loss.item(), "psnr": float(-10 * error.log10()), "kl": kl.item()}
+
+
+class SurfaceStage(Stage):
+    """Which box's object is seen at each source pixel, and how deep in the box its surface lies."""
+
+    uses = "pairs"
+
+    def __init__(self, parts: Parts) -> None:
+        super().__init__(parts, {"surface": parts.surface})
+
+    def forward(self, pairs: Pairs, generator: torch.Generator, progress: float) -> tuple[Tensor, Logs]:
+        frame = as_removals(pairs).source
+        boxes = noisy_boxes(frame.boxes, generator)
+        height, width = frame.image.shape[-2:]
+        full = box_layers(frame.camera, boxes, height, width)
+        half = box_layers(frame.camera, boxes, height // 2, width // 2)
+        outputs = run_dense(self.parts.surface, frame.image, half.maps)
+        layer, fractions = surface_targets(frame, full)
+        mask, fraction = surface_loss(outputs, layer, fractions, full.slot, torch.ones_like(layer, dtype=torch.bool))
+        return mask + 2 * fraction, {"mask": mask.item(), "fraction": fraction.item()}
+
+
+def condition_of(parts: Parts, example: Example) -> Condition:
+    """The denoiser's condition of an example; gradients reach the encoder and the tokens."""
+    objects, behind = appearance(parts.encoder, example.source, example.source_camera, example.source_boxes)
+    behind = behind * example.has_background[:, None, None]
+    tokens = parts.tokens(objects, example.pose(), behind, example.relative())
+    mask = token_mask(example.target_boxes.present, example.has_background)
+    if not parts.config.anchored:
+        return Condition(tokens, mask, None)
+    return Condition(tokens, mask, torch.cat([example.carried_latents, example.denoiser_maps], 1))
+
+
+def explained(example: Example, size: tuple[int, ...]) -> Tensor:
+    """Loss weights [B, 1, h, w]: 0 where the target shows an object without an asset, 2 on objects, 1 elsewhere."""
+    index = example.object_index
+    known = torch.cat([example.target_boxes.present, torch.ones_like(example.has_background)[:, None]], 1)
+    count = known.shape[1] - 1
+    weight = known.gather(1, torch.where(index >= 0, index, count).flatten(1)).view(index.shape).float()
+    weight = weight * (1 + (index >= 0).float())
+    return interpolate(weight[:, None], size, mode="area")
+
+
+class DenoiserStage(Stage):
+    """Rectified flow, jointly with the appearance encoder (section 3.4); high noise first."""
+
+    def __init__(self, parts: Parts) -> None:
+        super().__init__(parts, {"unet": parts.unet, "encoder": parts.encoder, "tokens": parts.tokens})
+
+    def forward(self, example: Example, generator: torch.Generator, progress: float) -> tuple[Tensor, Logs]:
+        clean = example.latents.float()
+        count, device = clean.shape[0], clean.device
+        condition = condition_of(self.parts, example)
+        condition = condition.dropped((torch.rand(count, generator=generator) < DROP_ALL).to(device))
+        t = logit_normal_times(count, generator, 3.0 if progress < 0.1 else 1.0).to(device)
+        noise = torch.randn(clean.shape, generator=generator).to(device)
+        made = denoise(self.parts.unet, noised(clean, noise, t), t, condition).float()
+        loss = weighted_mean((made - (noise - clean)) ** 2, explained(example, clean.shape[-2:]))
+        return loss, {"loss": loss.item()}
+
+
+class FewStepStage(Stage):
+    """The denoiser on the states that its own few-step sampler visits, each aimed at the clean latents."""
+
+    def __init__(self, parts: Parts) -> None:
+        super().__init__(parts, {"unet": parts.unet, "encoder": parts.encoder, "tokens": parts.tokens})
+
+    def forward(self, example: Example, generator: torch.Generator, progress: float) -> tuple[Tensor, Logs]:
+        clean = example.latents.float()
+        condition = condition_of(self.parts, example)
+        state, t = visited_state(self.parts, example, condition, generator)
+        times = torch.full((clean.shape[0],), t, device=clean.device)
+        velocity = denoise(self.parts.unet, state, times, condition).float()
+        estimate = state - t * velocity
+        loss = weighted_mean((estimate - clean) ** 2, explained(example, clean.shape[-2:]))
+        return loss, {"loss": loss.item(), f"loss_{t:.2f}": loss.item()}
+
+
+@torch.no_grad()
+def visited_state(parts: Parts, example: Example, condition: Condition, generator: torch.Generator) -> tuple[Tensor, float]:
+    """The state after a random number of sampler steps from a random start, and its time."""
+    noise = torch.randn(example.latents.shape, generator=generator).to(example.latents.device)
+    style = "carried" if parts.config.anchored and torch.rand(1, generator=generator) < 0.75 else "noise"
+    state, start = starting_latents(example.carried_latents.float(), noise, style, START_TIME)
+    times = flow_times(SAMPLER_STEPS, start)
+    done = int(torch.randint(0, SAMPLER_STEPS, (1,), generator=generator))
+    frozen = Condition(condition.tokens.detach(), condition.token_mask, condition.channels)
+    field = lambda z, t: denoise(parts.unet, z, t, frozen).float()  # noqa: E731
+    for i in range(done):
+        now, later = times[i].item(), times[i + 1].item()
+        state = state + (later - now) * field(state, torch.full((state.shape[0],), now, device=state.device))
+    return state, times[done].item()
+
+
+class FusionStage(Stage):
+    """Blend, correction, masks and depth of the final picture, on pictures that the sampler made."""
+
+    def __init__(self, parts: Parts) -> None:
+        super().__init__(parts, {"fusion": parts.fusion})
+
+    def forward(self, example: Example, generator: torch.Generator, progress: float) -> tuple[Tensor, Logs]:
+        decoded, again = sampled_pictures(self.parts, example, generator)
+        height, width = example.target.shape[-2:]
+        camera, boxes = example.target_camera, example.target_boxes
+        full = box_layers(camera, boxes, height, width)
+        half = box_layers(camera, boxes, height // 2, width // 2)
+        result = fuse(self.parts.fusion, example.carried, decoded, again, example.maps, half.maps)
+        made = compose(result, example.carried, decoded, example.maps[:, 3:4])
+        weight = explained(example, (height, width))
+        picture = picture_loss(made.float(), example.target, weight)
+        layer, fractions = _target_surface(example, full)
+        mask, fraction = surface_loss(result.outputs, layer, fractions, full.slot, weight[:, 0] > 0)
+        error = weighted_mean((made.detach() - example.target) ** 2, weight)
+        before = weighted_mean((example.carried - example.target) ** 2, weight)
+        gain = float(10 * (before / error).log10())
+        return picture + 0.2 * mask + 0.2 * fraction, {"loss": picture.item(), "mask": mask.item(), "gain_db": gain}
+
+
+def _target_surface(example: Example, layers) -> tuple[Tensor, Tensor]:
+    from ..layers import true_fraction, true_layer
+
+    return true_layer(layers, example.object_index), true_fraction(layers, example.depth)
+
+
+@torch.no_grad()
+def sampled_pictures(parts: Parts, example: Example, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    """What the sampler makes of an example, decoded, and the carried picture through the autoencoder."""
+    condition = condition_of(parts, example)
+    noise = torch.randn(example.latents.shape, generator=generator).to(example.latents.device)
+    style = "carried" if parts.config.anchored else "noise"
+    state, start = starting_latents(example.carried_latents.float(), noise, style, START_TIME)
+    field = lambda z, t: denoise(parts.unet, z, t, condition).float()  # noqa: E731
+    latents = sample_flow(field, state, flow_times(SAMPLER_STEPS, start))
+    patch = parts.config.patch
+    decoded = latents_to_image(parts.autoencoder, latents, patch).float().clamp(0, 1)
+    again = latents_to_image(parts.autoencoder, example.carried_latents.float(), patch).float().clamp(0, 1)
+    return decoded, again
+
+
+STAGES: dict[str, type[Stage]] = {
+    "autoencoder": AutoencoderStage,
+    "surface": SurfaceStage,
+    "denoiser": DenoiserStage,
+    "few_step": FewStepStage,
+    "fusion": FusionStage,
+}
+
+
+@torch.no_grad()
+def calibrate_latents(parts: Parts, image: Tensor) -> None:
+    """Shift and scale the autoencoder's latents to mean 0, deviation 1 on pictures [B, 3, H, W]."""
+    parts.autoencoder.register_to_config(scaling_factor=1.0, shift_factor=0.0)
+    latents = image_to_latents(parts.autoencoder, image, parts.config.patch).float()
+    parts.autoencoder.register_to_config(scaling_factor=float(1 / latents.std()), shift_factor=float(latents.mean()))
