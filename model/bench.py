@@ -23,6 +23,7 @@ import torch
 
 from .data.frames import Pairs, PairSource
 from .evaluation import convert
+from .evaluation.loading import load_pipeline
 from .evaluation.rows import Encoded, encode_source
 from .geometry import look_at
 from .scene import Box, PinholeCamera, Placement, RenderSettings, Scene
@@ -59,17 +60,23 @@ def main(arguments: list[str] | None = None) -> None:
 
 def pipeline_figures(weights: Path) -> dict[str, Any]:
     """Encode, render with one and with 32 boxes, and the split of one render, in seconds."""
-    pipe, pair = _load(weights), _pair()
+    pipe, pair = load_pipeline(weights), _pair()
     settings = RenderSettings(width=SIZE, height=SIZE, steps=STEPS)
     encoded = encode_source(pipe, pair)
     encode, _ = timed(lambda: encode_source(pipe, pair))
     one, timings = timed(lambda: pipe.render(scene_of(pair, encoded, 1), settings).timings)
-    many, _ = timed(lambda: pipe.render(scene_of(pair, encoded, MANY), settings).timings)
-    split = {key: statistics.median(t[key] for t in timings) for key in timings[0]}
+    many, many_timings = timed(lambda: pipe.render(scene_of(pair, encoded, MANY), settings).timings)
     return {
-        "preset": pipe.config.preset, "encode_s": encode, "render_s": one, "render_32_s": many,
-        "boxes_ratio": many / one, "split_s": split,
+        "preset": pipe.model_config.preset,
+        "encode_s": encode, "render_s": one, "render_32_s": many,
+        "boxes_ratio": many / one, "split_s": _split(timings),
+        "split_32_s": _split(many_timings),
     }  # fmt: skip
+
+
+def _split(timings: list[dict[str, float]]) -> dict[str, float]:
+    """Median seconds of every part of a render."""
+    return {key: statistics.median(t[key] for t in timings) for key in timings[0]}
 
 
 def scene_of(pair: Pairs, encoded: Encoded, count: int) -> Scene:
@@ -110,8 +117,7 @@ def peak_memory(weights: Path) -> float:
 
 
 def renderer_figures(assets: Path | None) -> dict[str, float]:
-    """Pairs a second of the procedural engine and, with a folder of assets, of the mesh renderer.
-    """
+    """Pairs a second of the procedural engine and, given assets, of the mesh renderer."""
     from .data.procedural import ProceduralSource
 
     figures = {"procedural_pairs_s": rate(ProceduralSource())}
@@ -151,12 +157,6 @@ def print_figures(figures: dict[str, Any]) -> None:
             print(f"{key:20} {value:8.3f} {mark}")
 
 
-def _load(weights: Path) -> Any:
-    from .pipeline import NeuralAssetsPipeline
-
-    return NeuralAssetsPipeline.load(weights, "cuda" if torch.cuda.is_available() else "cpu")
-
-
 def _pair() -> Pairs:
     from .data.procedural import ProceduralSource
 
@@ -170,7 +170,7 @@ def _pair() -> Pairs:
 
 def _render_once(weights: Path) -> None:
     """Load, encode and render one picture of three boxes: plain input, no engine in the memory."""
-    pipe = _load(weights)
+    pipe = load_pipeline(weights)
     image = np.random.default_rng(0).integers(0, 256, (SIZE, SIZE, 3), np.uint8)
     eye, aim = torch.tensor([0.0, -5.0, 2.0]), torch.tensor([0.0, 0.0, 0.5])
     camera = PinholeCamera(np.array([1.2, 1.2, 0.5, 0.5]), look_at(eye, aim).numpy())

@@ -57,13 +57,12 @@ def main(arguments: list[str] | None = None) -> None:
 
 def load_pipelines(folders: Mapping[str, Path]) -> dict[str, Any]:
     """The pipelines whose weights are there and of the right preset; says why a row stays empty."""
-    from .pipeline import NeuralAssetsPipeline
+    from .evaluation.loading import load_pipeline
 
-    device = "cuda" if torch.cuda.is_available() else "cpu"
     pipes = {}
     for preset, folder in folders.items():
         try:
-            pipe = NeuralAssetsPipeline.load(folder, device)
+            pipe = load_pipeline(folder)
             found = pipe.model_config.preset
             if found != preset:
                 raise ValueError(f"{folder} holds the preset {found}")

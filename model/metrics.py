@@ -157,8 +157,7 @@ class Perceptual(nn.Module):
         self.requires_grad_(False).eval()
 
     def features(self, images: Tensor) -> tuple[list[Tensor], Tensor]:
-        """Maps of four blocks (strides 4 to 32) and the pooled head [B, 1280] of [B, 3, H, W] 0..1.
-        """
+        """Maps of four blocks (strides 4 to 32) and the pooled head [B, 1280] of [B, 3, H, W]."""
         x = (images.clamp(0, 1) - self.mean) / self.std
         x = self.network._swish(self.network._bn0(self.network._conv_stem(x)))
         maps = []
@@ -201,8 +200,7 @@ def _decibels(mean_square: Tensor) -> Tensor:
 
 
 def _blur(images: Tensor) -> Tensor:
-    """Separable gaussian window over [B, C, H, W], mirrored borders (edge pixels where too small).
-    """
+    """Gaussian window over [B, C, H, W], mirrored borders (repeated where too small)."""
     offset = torch.arange(SSIM_WINDOW, device=images.device, dtype=images.dtype) - SSIM_WINDOW // 2
     kernel = torch.exp(-(offset**2) / (2 * SSIM_SIGMA**2))
     kernel = kernel / kernel.sum()

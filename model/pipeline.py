@@ -104,7 +104,7 @@ class NeuralAssetsPipeline(DiffusionPipeline):
         if not (folder / "model_index.json").exists():
             raise WeightsError(f"There are no weights in {folder}: train or download them, or name another folder.")
         try:
-            pipeline = cls.from_pretrained(folder, local_files_only=True, torch_dtype=torch.float32)
+            pipeline = cls.from_pretrained(folder, local_files_only=True, dtype=torch.float32)
         except Exception as error:
             reason = str(error).splitlines()[0] if str(error) else type(error).__name__
             raise WeightsError(f"The weights in {folder} cannot be read ({reason}): get them again.") from error

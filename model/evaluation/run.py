@@ -1,5 +1,4 @@
-"""One evaluation from pipelines to records: held-out pairs in, figures and strips of pictures out.
-"""
+"""One evaluation: pipelines and held-out pairs in, figures and strips of pictures out."""
 
 from __future__ import annotations
 
@@ -45,8 +44,7 @@ def portions(sources: Mapping[str, PairSource], quick: bool) -> list[Portion]:
 
 
 def held_out(portion: Portion, size: int) -> Iterator[tuple[Pairs, Any]]:
-    """Pairs [1] of a portion, each with a function that turns its objects (None where nothing can).
-    """
+    """Pairs [1] of a portion, each with its `yaw.Turner` (None where there is none)."""
     for start in range(0, portion.count, CHUNK):
         count = min(CHUNK, portion.count - start)
         request = {"count": count, "size": size, "seed": SEED + start, "split": portion.split}
@@ -97,8 +95,7 @@ def _record(
 def _yaw_errors(
     made: Mapping[str, Made], pair: Pairs, source: PairSource, turner: Any
 ) -> dict[str, list[float]]:
-    """Yaw errors in degrees of all objects with a front, per row; empty where none can be judged.
-    """
+    """Per row the yaw errors in degrees of all objects with a front; empty without a turner."""
     if turner is None:
         return {}
     fronts = {source.family_names.index(name) for name in source.families_with_front}

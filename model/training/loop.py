@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -101,10 +100,12 @@ def _run(
         waited += time.monotonic() - begin
         for group in optimizer.param_groups:
             group["lr"] = learning_rate(settings, progress.step, share)
-        with meter.counting():
-            with accelerator.autocast():
-                loss, progress.logs = ready(batch, generator, share)
-            accelerator.backward(loss)
+        if meter.flops is None:
+            meter.count(lambda: ready(batch, step_generator(seed, progress.step, rank), share)[0])  # noqa: B023
+            optimizer.zero_grad(set_to_none=True)
+        with accelerator.autocast():
+            loss, progress.logs = ready(batch, generator, share)
+        accelerator.backward(loss)
         accelerator.clip_grad_norm_(stage.trained.parameters(), settings.clip)
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)
@@ -145,24 +146,27 @@ def _report(name: str, settings: StageSettings, progress: Progress, meter: Utili
 class Utilisation:
     """Share of the device's own matrix-multiply rate that the networks' arithmetic reaches.
 
-    The arithmetic is counted on the first step; the peak is measured by multiplying large matrices.
+    The arithmetic is counted on a step of its own, since counting changes how some operations are carried
+    out, and with that their last bits; the peak is measured by multiplying large matrices.
     """
 
     def __init__(self, accelerator: Accelerator) -> None:
-        self.counter = FlopCounterMode(display=False)
-        self.counted = False
-        self.peak = _matmul_rate(accelerator.device, torch.bfloat16 if accelerator.mixed_precision == "bf16" else torch.float32)
+        self.accelerator = accelerator
+        self.flops: float | None = None
+        dtype = torch.bfloat16 if accelerator.mixed_precision == "bf16" else torch.float32
+        self.peak = _matmul_rate(accelerator.device, dtype)
 
-    def counting(self) -> AbstractContextManager:
-        """A context for one step's forward and backward; counts only the first time."""
-        if self.counted:
-            return nullcontext()
-        self.counted = True
-        return self.counter
+    def count(self, loss: Callable[[], Tensor]) -> None:
+        """Count one step's forward and backward."""
+        counter = FlopCounterMode(display=False)
+        with counter:
+            with self.accelerator.autocast():
+                value = loss()
+            self.accelerator.backward(value)
+        self.flops = float(counter.get_total_flops())
 
     def utilisation(self, progress: Progress) -> float:
-        done = float(self.counter.get_total_flops()) * progress.step
-        return done / max(progress.seconds, 1e-6) / self.peak
+        return (self.flops or 0.0) * progress.step / max(progress.seconds, 1e-6) / self.peak
 
 
 def _matmul_rate(device: torch.device, dtype: torch.dtype) -> float:

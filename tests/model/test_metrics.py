@@ -219,10 +219,10 @@ def test_zoomed_camera_and_turned_pose():
 
 def test_report_keeps_sets_apart_and_averages_them():
     instances, families = "unseen_instances", "unseen_families"
-    first = {"object_psnr": [10, 14], "yaw_error": [10, 20, 90]}
+    first = {"object_psnr": [10.0, 14.0], "yaw_error": [10.0, 20.0, 90.0]}
     records = [
         Record("copy", "procedural", instances, "all", first),
-        Record("copy", "procedural", families, "camera", {"object_psnr": [18]}),
+        Record("copy", "procedural", families, "camera", {"object_psnr": [18.0]}),
         Record("copy", "meshes", instances, "all", {"object_psnr": [20], "image_psnr": [30]}),
         Record("anchored", "meshes", instances, "all", {"object_psnr": [24]}),
     ]

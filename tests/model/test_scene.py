@@ -99,8 +99,9 @@ def test_bad_guidance(guidance):
     "settings",
     [
         {"width": 63}, {"width": 2049}, {"height": 0}, {"height": -5},
-        {"width": 20000, "height": 3}, {"width": 1, "height": 1}, {"steps": 0}, {"steps": 101}, {"start": "middle"},
-        {"start_time": 0.0}, {"start_time": 1.5}, {"start_time": np.nan},
+        {"width": 20000, "height": 3}, {"width": 1, "height": 1}, {"steps": 0},
+        {"steps": 101}, {"start": "middle"}, {"start_time": 0.0}, {"start_time": 1.5},
+        {"start_time": np.nan},
     ],
     ids=str,
 )  # fmt: skip

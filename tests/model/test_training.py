@@ -1,0 +1,144 @@
+"""Training: stages learn, resume is exact, cached pairs come back, plans walk."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import pytest
+import torch
+from accelerate import Accelerator
+
+from model.config import model_config
+from model.parts import Parts, build_parts
+from model.training.examples import as_removals, make_examples
+from model.training.loop import Progress, StageSettings, learning_rate, step_generator, train_stage
+from model.training.pairs import CachedPairs, render_cache
+from model.training.plans import PLANS, shrink
+from model.training.stages import STAGES
+
+from .toys import ToyPairs, join_pairs, toy_boxes, toy_camera, toy_frame
+
+SIZE = 64
+
+
+def examples_of(parts: Parts, step: int, count: int, generator: torch.Generator):
+    return make_examples(ToyPairs(SIZE).batch(step, count), parts.surface, parts.autoencoder, parts.config.patch, generator)
+
+
+def train(parts: Parts, name: str, folder: Path, steps: int, fixed: bool = False, rate: float = 2e-3) -> bool:
+    stage = STAGES[name](parts)
+    settings = StageSettings(steps=steps, batch=2, learning_rate=rate, warm_up=2, decay=0.9)
+
+    def make_batch(step: int, generator: torch.Generator):
+        step = 0 if fixed else step
+        if stage.uses == "pairs":
+            return ToyPairs(SIZE).batch(step, 2)
+        return examples_of(parts, step, 2, step_generator(1, 0) if fixed else generator)
+
+    return train_stage(stage, name, make_batch, settings, folder, Accelerator(cpu=True), 3)
+
+
+def weights(parts: Parts, name: str) -> dict[str, torch.Tensor]:
+    return {k: v.clone() for k, v in STAGES[name](parts).trained.state_dict().items()}
+
+
+class Stop(Exception):
+    pass
+
+
+@pytest.mark.parametrize("name", ["surface", "denoiser", "fusion"])
+def test_resume_is_bit_equal(name, tmp_path):
+    whole = build_parts(model_config("anchored", "tiny"))
+    train(whole, name, tmp_path / "whole", 6)
+    broken = build_parts(model_config("anchored", "tiny"))
+    stage = STAGES[name](broken)
+    settings = StageSettings(steps=6, batch=2, learning_rate=2e-3, warm_up=2, decay=0.9)
+    batches: list[int] = []
+
+    def make_batch(step: int, generator: torch.Generator):
+        batches.append(step)
+        if len(batches) == 4:
+            raise Stop
+        pairs = ToyPairs(SIZE).batch(step, 2)
+        return pairs if stage.uses == "pairs" else examples_of(broken, step, 2, generator)
+
+    with pytest.raises(Stop):  # a checkpoint after every step, then a crash in the fourth
+        train_stage(stage, name, make_batch, settings, tmp_path / "broken", Accelerator(cpu=True), 3, checkpoint_seconds=0)
+    fresh = build_parts(model_config("anchored", "tiny"), seed=99)
+    for module in ("autoencoder", "surface", "unet", "encoder", "tokens", "fusion"):
+        if module not in stage.trained:
+            getattr(fresh, module).load_state_dict(getattr(whole, module).state_dict())
+    assert train(fresh, name, tmp_path / "broken", 6)
+    for key, value in weights(whole, name).items():
+        assert torch.equal(value, weights(fresh, name)[key]), key
+
+
+@pytest.mark.parametrize(("name", "loss"), [("autoencoder", "loss"), ("surface", "mask"), ("denoiser", "loss"),
+                                            ("few_step", "loss"), ("fusion", "loss")])  # fmt: skip
+def test_every_stage_learns_one_batch(name, loss, tmp_path):
+    parts = build_parts(model_config("anchored", "tiny"))
+    stage = STAGES[name](parts)
+    generator = step_generator(1, 0)
+    batch = ToyPairs(SIZE).batch(0, 2) if stage.uses == "pairs" else examples_of(parts, 0, 2, generator)
+    measure = lambda: sum(stage(batch, step_generator(7, k), 0.5)[1][loss] for k in range(4))  # noqa: E731
+    before = measure()
+    train(parts, name, tmp_path, 60, fixed=True, rate=4e-3)
+    assert measure() < 0.85 * before
+
+
+def test_a_leg_pauses_and_goes_on(tmp_path):
+    parts = build_parts(model_config("anchored", "tiny"))
+    stage = STAGES["surface"](parts)
+    settings = StageSettings(steps=4, batch=1)
+    run = lambda seconds: train_stage(  # noqa: E731
+        stage, "surface", lambda step, g: ToyPairs(SIZE).batch(step, 1), settings, tmp_path, Accelerator(cpu=True), 0, seconds
+    )
+    assert not run(1e-6)
+    assert run(0)
+
+
+def test_learning_rate_warms_up_and_cools_down():
+    settings = StageSettings(learning_rate=1.0, warm_up=10)
+    assert learning_rate(settings, 0, 0) == pytest.approx(0.1)
+    assert learning_rate(settings, 50, 0.5) == 1
+    assert learning_rate(settings, 99, 0.9) == pytest.approx(0.51)
+    assert Progress(step=5, seconds=30).share(StageSettings(steps=100, minutes=1)) == 0.5
+
+
+class ToySource:
+    name = "toy"
+    family_names = ("box",)
+    families_with_front = ()
+
+    def pairs(self, count, size, seed, *, split="train", tasks=None):
+        return ToyPairs(size).batch(seed, count)
+
+
+def test_cached_pairs_come_back(tmp_path):
+    render_cache(ToySource(), 3, SIZE, 5, tmp_path)
+    cached = CachedPairs(tmp_path, 0).at(torch.arange(3))
+    truth = ToyPairs(SIZE).batch(5 * 1_000_003, 3)
+    assert (cached.source.image - truth.source.image).abs().max() <= 0.5 / 255 + 1e-6
+    assert torch.equal(cached.target.object_index, truth.target.object_index)
+    assert (cached.source.depth / truth.source.depth - 1).abs().max() < 4e-3
+    torch.testing.assert_close(cached.target.boxes.pose, truth.target.boxes.pose)
+
+
+def test_appearing_objects_become_removals():
+    camera = toy_camera()
+    two, one = toy_boxes([(-0.8, 0, 0), (0.8, 0, 0)], 3), toy_boxes([(-0.8, 0, 0)], 3)
+    pair = ToyPairs(SIZE).batch(0, 1)
+    appears = type(pair)(toy_frame(camera, one, SIZE), toy_frame(camera, two, SIZE), pair.task, pair.family)
+    swapped = as_removals(join_pairs([pair, appears]))
+    assert torch.equal(swapped.source.image[:1], pair.source.image)
+    assert torch.equal(swapped.source.image[1:], appears.target.image)
+    assert torch.equal(swapped.target.boxes.present[1], one.present[0])
+
+
+def test_plans_name_known_stages_and_shrink():
+    for plan in PLANS.values():
+        assert set(plan.stages) <= set(STAGES)
+        assert all(s.steps == 3 for s in shrink(plan).stages.values())
+    minutes = sum(s.minutes for s in PLANS["gpu30"].stages.values())
+    assert minutes <= 26 and math.isclose(PLANS["gpu30"].leg_minutes, 9)
