@@ -1,0 +1,1 @@
+"""Neural Assets: the model. Geometry, networks, data engine, training, sampling, evaluation."""
