@@ -27,10 +27,11 @@ from .geometry import (
     from_box_coordinates,
     intersect_box,
     pixel_centres,
-    project,
+    project_each,
     rigid_inverse,
+    rotate_each,
     to_box_coordinates,
-    transform_points,
+    transform_each,
 )
 from .layers import box_layers
 
@@ -112,7 +113,9 @@ class _Pixels:
 
     def upsample(self, values: Tensor) -> Tensor:
         """Nearest upsampling of [B, h, w] to [B*P]."""
-        full = torch.nn.functional.interpolate(values[:, None].double(), (self.height, self.width), mode="nearest-exact")
+        full = torch.nn.functional.interpolate(
+            values[:, None].double(), (self.height, self.width), mode="nearest-exact"
+        )
         return full.reshape(-1).to(values.dtype)
 
 
@@ -136,8 +139,8 @@ def splat(sources: Sources, camera: Camera, boxes: Boxes, rows: int, columns: in
     if sources.points.shape[0] and boxes.size.shape[1]:
         frame, slot = sources.frame[sources.point_entry], sources.slot[sources.point_entry]
         to_camera = box_to_camera(camera, boxes)[frame, slot]  # [Q, 4, 4]
-        points = from_box_coordinates(sources.points[:, None], to_camera, boxes.size[frame, slot])
-        uvd = project(points, camera.intrinsics[frame])[:, 0]
+        points = from_box_coordinates(sources.points, to_camera, boxes.size[frame, slot])
+        uvd = project_each(points, camera.intrinsics[frame])
         column, row = (uvd[:, 0] * columns).floor().long(), (uvd[:, 1] * rows).floor().long()
         ok = (column >= 0) & (column < columns) & (row >= 0) & (row < rows) & (uvd[:, 2] > NEAR)
         ok = ok & boxes.present[frame, slot]
@@ -192,11 +195,11 @@ def _read(sources: Sources, pixels: _Pixels, entry: Tensor, depth: Tensor) -> tu
         return colour, alpha
     who = entry[chosen]
     box = pixels.frame[chosen] * pixels.count + sources.slot[who]
-    points = (pixels.rays[chosen] * depth[chosen, None])[:, None]
+    points = pixels.rays[chosen] * depth[chosen, None]
     coordinates = to_box_coordinates(points, pixels.to_camera[box], pixels.size[box])
     back = from_box_coordinates(coordinates, sources.to_camera[who], sources.size[who])
     view = sources.view[who]
-    uvd = project(back, sources.intrinsics[view])[:, 0]
+    uvd = project_each(back, sources.intrinsics[view])
     values, share = fetch(sources.atlas, torch.where(uvd[:, 2] > NEAR, view, -1), uvd[:, :2], sources.label[who])
     colour[chosen], alpha[chosen] = values, share
     return colour, alpha
@@ -234,7 +237,9 @@ def _box_candidate(sources, pixels: _Pixels, slot_map: Tensor, best: Tensor, see
     box = pixels.frame * pixels.count + slot.clamp_min(0)
     depth = torch.zeros_like(seen.depth)
     chosen = (slot >= 0).nonzero()[:, 0]
-    entry_depth, leave, hit = intersect_box(pixels.rays[chosen, None], pixels.to_camera[box[chosen]], pixels.size[box[chosen]])
+    entry_depth, leave, hit = intersect_box(
+        pixels.rays[chosen, None], pixels.to_camera[box[chosen]], pixels.size[box[chosen]]
+    )
     depth[chosen] = (entry_depth + FALLBACK * (leave - entry_depth).clamp_min(0))[:, 0]
     slot[chosen[~hit[:, 0]]] = -1
     entry = torch.where(slot >= 0, best[pixels.frame, slot.clamp_min(0)], -1)
@@ -246,14 +251,13 @@ def _background(sources: Sources, camera: Camera, pixels: _Pixels) -> tuple[Tens
     """Filled background colour [B, 3, H, W], alpha [B*P], and whether there is a background [B]."""
     frame = pixels.frame
     target_to_world = rigid_inverse(camera.world_to_camera)
-    direction = (pixels.rays[:, None] @ target_to_world[frame, :3, :3].transpose(-1, -2))[:, 0]
+    direction = rotate_each(target_to_world[frame], pixels.rays)
     origin = target_to_world[frame, :3, 3]
     drop = (sources.ground[frame] - origin[:, 2]) / torch.where(direction[:, 2].abs() < 1e-6, -1e-6, direction[:, 2])
     distance = torch.where((drop > NEAR) & (drop < _FAR), drop, _FAR)
     world = origin + direction * distance[:, None]
     there = sources.background_camera
-    seen = transform_points(there.world_to_camera[frame], world[:, None])
-    uvd = project(seen, there.intrinsics[frame])[:, 0]
+    uvd = project_each(transform_each(there.world_to_camera[frame], world), there.intrinsics[frame])
     view = torch.where(uvd[:, 2] > NEAR, sources.background_view[frame], -1)
     colour, alpha = fetch(sources.atlas, view, uvd[:, :2], torch.full_like(frame, BACKGROUND))
     shape = (pixels.batch, pixels.height, pixels.width)
@@ -265,7 +269,9 @@ def _background(sources: Sources, camera: Camera, pixels: _Pixels) -> tuple[Tens
     return filled, weight.reshape(-1), valid
 
 
-def _composite(candidates: list[_Candidate], background: Tensor, alpha: Tensor, valid: Tensor, pixels: _Pixels) -> Carried:
+def _composite(
+    candidates: list[_Candidate], background: Tensor, alpha: Tensor, valid: Tensor, pixels: _Pixels
+) -> Carried:
     depths = torch.stack([torch.where(c.alpha > 0, c.depth, torch.inf) for c in candidates])  # [3, B*P]
     order = depths.argsort(0)
     alphas = torch.stack([c.alpha for c in candidates]).gather(0, order)

@@ -8,7 +8,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
-from diffusers import UNet2DModel
 from torch import Tensor
 from torch.nn.functional import avg_pool2d, interpolate, pixel_unshuffle
 from transformers import ViTModel
@@ -17,7 +16,6 @@ from .atlas import BACKGROUND, atlas_of_batch
 from .carried import Carried, Sources
 from .geometry import Boxes, Camera, box_to_camera, boxes_2d, pixel_centres, roi_align
 from .layers import LAYERS, BoxLayers, surface_coordinates, visible_slot
-from .networks import run_dense
 
 GREY = 0.5
 
@@ -46,11 +44,6 @@ def read_surface(outputs: Tensor, layers: BoxLayers) -> Surface:
     return Surface(slot, pick(fractions), pick(depths), probability)
 
 
-def predict_surface(network: UNet2DModel, image: Tensor, layers: BoxLayers, half: Tensor) -> Surface:
-    """The surface network on pictures [B, 3, H, W]; `layers` at H x W, `half` layer maps at half of it."""
-    return read_surface(run_dense(network, image, half), layers)
-
-
 def appearance(encoder: ViTModel, image: Tensor, camera: Camera, boxes: Boxes) -> tuple[Tensor, Tensor]:
     """The paper's appearance (section 3.2): ([B, N, 4, F] of the objects, [B, 4, F] of the background).
 
@@ -77,7 +70,13 @@ def rectangle_mask(rectangles: Tensor, height: int, width: int) -> Tensor:
 
 
 def batch_sources(
-    image: Tensor, slot: Tensor, depth: Tensor, camera: Camera, boxes: Boxes, ground: Tensor, background: Tensor
+    image: Tensor,
+    slot: Tensor,
+    depth: Tensor,
+    camera: Camera,
+    boxes: Boxes,
+    ground: Tensor,
+    background: Tensor,
 ) -> Sources:
     """Sources of a batch of whole frames: image [B, 3, H, W], visible slot and depth [B, H, W],
     boxes [B, N] as the source saw them, ground [B], background [B] bool (False: none carried)."""

@@ -48,9 +48,13 @@ def checked_image(image: object) -> np.ndarray:
         raise ImageError("The picture must be an 8-bit RGB array of shape (height, width, 3): convert it first.")
     height, width = image.shape[:2]
     if min(height, width) < MIN_IMAGE or max(height, width) > MAX_IMAGE:
-        raise ImageError(f"The picture is {width} x {height} pixels, sides must be {MIN_IMAGE} to {MAX_IMAGE}: resize it.")
+        raise ImageError(
+            f"The picture is {width} x {height} pixels, sides must be {MIN_IMAGE} to {MAX_IMAGE}: resize it."
+        )
     if max(height, width) / min(height, width) > MAX_ASPECT:
-        raise ImageError(f"The picture is {width} x {height} pixels, more than {MAX_ASPECT:g} times as long as wide: crop it.")
+        raise ImageError(
+            f"The picture is {width} x {height} pixels, more than {MAX_ASPECT:g} times as long as wide: crop it."
+        )
     return np.ascontiguousarray(image)
 
 
@@ -61,7 +65,10 @@ def image_tensor(image: np.ndarray, device: torch.device) -> Tensor:
 
 def camera_tensor(camera: PinholeCamera, device: torch.device) -> Camera:
     """A batch of one."""
-    return Camera(torch.from_numpy(camera.intrinsics)[None].to(device), torch.from_numpy(camera.world_to_camera)[None].to(device))
+    return Camera(
+        torch.from_numpy(camera.intrinsics)[None].to(device),
+        torch.from_numpy(camera.world_to_camera)[None].to(device),
+    )
 
 
 def boxes_tensor(boxes: Sequence[Box], device: torch.device) -> Boxes:
@@ -69,7 +76,11 @@ def boxes_tensor(boxes: Sequence[Box], device: torch.device) -> Boxes:
     count = len(boxes)
     pose = torch.from_numpy(np.stack([b.pose for b in boxes])) if count else torch.zeros(0, 4, 4)
     size = torch.from_numpy(np.stack([b.size for b in boxes])) if count else torch.ones(0, 3)
-    return Boxes(pose[None].to(device), size[None].to(device), torch.ones(1, count, dtype=torch.bool, device=device))
+    return Boxes(
+        pose[None].to(device),
+        size[None].to(device),
+        torch.ones(1, count, dtype=torch.bool, device=device),
+    )
 
 
 def resized(image: Tensor, height: int, width: int) -> Tensor:
@@ -87,7 +98,9 @@ def encode_picture(
     """See `NeuralAssetsPipeline.encode`."""
     image, camera = checked_image(image), camera.checked()
     if len(boxes) > MAX_SCENE_OBJECTS:
-        raise SceneError(f"{len(boxes)} boxes are more than the {MAX_SCENE_OBJECTS} that one picture can have: remove some.")
+        raise SceneError(
+            f"{len(boxes)} boxes are more than the {MAX_SCENE_OBJECTS} that one picture can have: remove some."
+        )
     boxes = [box.checked(f"Box {i + 1}") for i, box in enumerate(boxes)]
     masks = _checked_masks(masks, len(boxes), image.shape[:2])
     picture = image_tensor(image, device)
@@ -177,7 +190,9 @@ def _require_visible(camera: Camera, boxes: Boxes) -> list[Tensor]:
         if bool((depth < NEAR).all()):
             raise BoxError(f"Box {slot + 1} lies behind the camera: move it into the picture before encoding.")
         if bool((depth < NEAR).any()):
-            raise BoxError(f"Box {slot + 1} surrounds or cuts the camera: move it wholly in front of it before encoding.")
+            raise BoxError(
+                f"Box {slot + 1} surrounds or cuts the camera: move it wholly in front of it before encoding."
+            )
         extent = rectangles[slot, 2:] - rectangles[slot, :2]
         if bool((extent <= 1e-3).any()):
             raise BoxError(f"Box {slot + 1} lies outside the picture: move it into view before encoding.")
@@ -207,10 +222,15 @@ def view_coordinates(view: AssetView, device: torch.device, scale: float) -> tup
         fraction = interpolate(fraction, (height, width), mode="area")
     else:
         height, width = view.image.shape[:2]
-    rays = camera_rays(pixel_centres(height, width, device).view(1, -1, 2), torch.from_numpy(view.intrinsics)[None].to(device))
+    rays = camera_rays(
+        pixel_centres(height, width, device).view(1, -1, 2),
+        torch.from_numpy(view.intrinsics)[None].to(device),
+    )
     to_camera, size = (torch.from_numpy(np.array(x))[None].to(device) for x in (view.to_camera, view.size))
     entry, leave, hit = intersect_box(rays, to_camera, size)
     depth = entry + fraction.view(1, -1) * (leave - entry).clamp_min(0)
-    coordinates = to_box_coordinates(rays * depth[..., None], to_camera, size)[0].T.reshape(3, height, width)
+    coordinates = to_box_coordinates(rays * depth[..., None], to_camera[:, None], size[:, None])[0].T.reshape(
+        3, height, width
+    )
     inside = (mask[0, 0] > 0.5) & hit.view(height, width)
     return colour[0], inside, coordinates

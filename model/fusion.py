@@ -32,7 +32,14 @@ class Fusion:
         return read_surface(self.outputs, layers)
 
 
-def fuse(network: UNet2DModel, carried: Tensor, decoded: Tensor, again: Tensor, maps: Tensor, half: Tensor) -> Fusion:
+def fuse(
+    network: UNet2DModel,
+    carried: Tensor,
+    decoded: Tensor,
+    again: Tensor,
+    maps: Tensor,
+    half: Tensor,
+) -> Fusion:
     """carried, decoded, again (the carried picture through the autoencoder) [B, 3, H, W] 0..1,
     maps [B, 4, H, W] (seen, unseen, background, edit region), half [B, L, H/2, W/2] box layers."""
     outputs = run_dense(network, torch.cat([carried, decoded, again, maps], 1) - 0.5, half)

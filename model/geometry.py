@@ -15,13 +15,30 @@ Conventions
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import wraps
+from typing import ParamSpec, TypeVar
 
 import torch
 from torch import Tensor
 
+P = ParamSpec("P")
+R = TypeVar("R")
+
 NEAR = 0.05  # metres: nothing nearer to the camera than this is drawn
 POSE_CORNERS = (0, 1, 2, 4)
+
+
+def full_precision(function: Callable[P, R]) -> Callable[P, R]:
+    """Geometry stays in float32 where networks around it run in autocast's half precision."""
+
+    @wraps(function)
+    def wrapped(*args: P.args, **kwargs: P.kwargs) -> R:
+        with torch.autocast("cpu", enabled=False), torch.autocast("cuda", enabled=False):
+            return function(*args, **kwargs)
+
+    return wrapped
 
 
 @dataclass(frozen=True)
@@ -53,11 +70,23 @@ class Boxes:
         return Boxes(self.pose[index], self.size[index], self.present[index])
 
 
+@full_precision
 def transform_points(matrix: Tensor, points: Tensor) -> Tensor:
     """Apply rigid or affine 4x4 `matrix` [..., 4, 4] to `points` [..., P, 3]."""
     return points @ matrix[..., :3, :3].transpose(-1, -2) + matrix[..., None, :3, 3]
 
 
+def transform_each(matrix: Tensor, points: Tensor) -> Tensor:
+    """Apply a 4x4 matrix of its own to every point: matrix [..., 4, 4], points [..., 3]."""
+    return (matrix[..., :3, :3] * points[..., None, :]).sum(-1) + matrix[..., :3, 3]
+
+
+def rotate_each(matrix: Tensor, vectors: Tensor) -> Tensor:
+    """Apply the rotation of a 4x4 matrix of its own to every vector: matrix [..., 4, 4], vectors [..., 3]."""
+    return (matrix[..., :3, :3] * vectors[..., None, :]).sum(-1)
+
+
+@full_precision
 def rigid_inverse(matrix: Tensor) -> Tensor:
     """Inverse of rotation + translation matrices [..., 4, 4]."""
     rotation = matrix[..., :3, :3].transpose(-1, -2)
@@ -116,11 +145,13 @@ def camera_rays(uv: Tensor, intrinsics: Tensor) -> Tensor:
     return torch.cat([xy, torch.ones_like(xy[..., :1])], -1)
 
 
+@full_precision
 def box_to_camera(camera: Camera, boxes: Boxes) -> Tensor:
     """Box-to-camera matrices [..., N, 4, 4] of boxes [..., N] in cameras [...]."""
     return camera.world_to_camera[..., None, :, :] @ boxes.pose
 
 
+@full_precision
 def intersect_box(directions: Tensor, to_camera: Tensor, size: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """Slab test of camera rays from the origin with boxes.
 
@@ -138,13 +169,24 @@ def intersect_box(directions: Tensor, to_camera: Tensor, size: Tensor) -> tuple[
 
 
 def to_box_coordinates(points: Tensor, to_camera: Tensor, size: Tensor) -> Tensor:
-    """Camera-space `points` [..., P, 3] -> box coordinates [..., P, 3] (inside: -0.5..0.5)."""
-    return transform_points(rigid_inverse(to_camera), points) / size[..., None, :]
+    """Camera-space `points` [..., 3], each with its own box -> box coordinates [..., 3] (inside: -0.5..0.5).
+
+    to_camera [..., 4, 4] and size [..., 3] broadcast against the points.
+    """
+    centred = points - to_camera[..., :3, 3]
+    return (to_camera[..., :3, :3] * centred[..., :, None]).sum(-2) / size
 
 
 def from_box_coordinates(coordinates: Tensor, to_camera: Tensor, size: Tensor) -> Tensor:
-    """Box coordinates [..., P, 3] -> camera-space points [..., P, 3] in metres."""
-    return transform_points(to_camera, coordinates * size[..., None, :])
+    """Box coordinates [..., 3], each with its own box -> camera-space points [..., 3] in metres."""
+    return transform_each(to_camera, coordinates * size)
+
+
+def project_each(points: Tensor, intrinsics: Tensor) -> Tensor:
+    """As `project`, each point [..., 3] with intrinsics of its own [..., 4] -> (u, v, depth) [..., 3]."""
+    depth = points[..., 2:]
+    uv = points[..., :2] / depth.clamp_min(NEAR) * intrinsics[..., :2] + intrinsics[..., 2:]
+    return torch.cat([uv, depth], -1)
 
 
 def boxes_2d(camera: Camera, boxes: Boxes) -> Tensor:
@@ -153,7 +195,10 @@ def boxes_2d(camera: Camera, boxes: Boxes) -> Tensor:
     A box with corners behind the camera is bounded by its part in front of `NEAR` through its
     edges; a box wholly behind, or absent, gets an empty rectangle (zeros).
     """
-    corners = transform_points(box_to_camera(camera, boxes), unit_corners(boxes.pose.device)[None] * boxes.size[..., None, :])
+    corners = transform_points(
+        box_to_camera(camera, boxes),
+        unit_corners(boxes.pose.device)[None] * boxes.size[..., None, :],
+    )
     start, end = _edges(corners.device)
     a, b = corners[..., start, :], corners[..., end, :]  # [..., N, 12, 3]
     fraction = ((NEAR - a[..., 2:]) / (b[..., 2:] - a[..., 2:] + 1e-12)).clamp(0, 1)
@@ -183,6 +228,7 @@ def pose_tokens_input(camera: Camera, boxes: Boxes) -> Tensor:
     return torch.cat([uvd[..., :2].clamp(-4, 5), uvd[..., 2:] / 10], -1).flatten(-2)
 
 
+@full_precision
 def relative_pose(source: Camera, target: Camera) -> Tensor:
     """Source-to-target camera change as rotation (9) and translation in metres (3): [..., 12]."""
     relative = target.world_to_camera @ rigid_inverse(source.world_to_camera)
@@ -207,6 +253,7 @@ def roi_align(features: Tensor, rectangles: Tensor, output: int = 2, samples: in
     return read.flatten(-2).permute(0, 2, 3, 1)
 
 
+@full_precision
 def look_at(eye: Tensor, aim: Tensor) -> Tensor:
     """World-to-camera [..., 4, 4] of cameras at `eye` looking at `aim` [..., 3], world up +z."""
     forward = torch.nn.functional.normalize(aim - eye, dim=-1)

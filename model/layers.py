@@ -57,7 +57,10 @@ def box_layers(camera: Camera, boxes: Boxes, height: int, width: int) -> BoxLaye
     covered = hit.gather(1, slot)
     covered = covered & (torch.arange(LAYERS, device=device)[None, :, None] < count)
     entry, leave = entry.gather(1, slot), leave.gather(1, slot)
-    maps = [_layer_maps(rays, to_camera, boxes.size, slot[:, k], entry[:, k], leave[:, k], covered[:, k]) for k in range(LAYERS)]
+    maps = [
+        _layer_maps(rays, to_camera, boxes.size, slot[:, k], entry[:, k], leave[:, k], covered[:, k])
+        for k in range(LAYERS)
+    ]
     shape = (batch, -1, height, width)
     slot = torch.where(covered, slot, -1)
     return BoxLayers(slot.view(shape), entry.view(shape), leave.view(shape), torch.cat(maps, 1).view(shape))
@@ -67,16 +70,22 @@ def _layer_maps(rays, to_camera, size, slot, entry, leave, covered) -> Tensor:
     """[B, 8, P] of one layer; gathers each pixel's own box."""
     batch, pixels = slot.shape
     index = slot + torch.arange(batch, device=slot.device)[:, None] * size.shape[1]
-    matrix, extents = to_camera.flatten(0, 1)[index], size.flatten(0, 1)[index]  # [B, P, 4, 4], [B, P, 3]
-    points = torch.stack([rays * entry[..., None], rays * leave[..., None]], 2)  # [B, P, 2, 3]
-    coordinates = to_box_coordinates(points, matrix, extents).clamp(-0.6, 0.6) * 2
-    maps = torch.cat([coordinates.flatten(2), 1 / (1 + entry[..., None]), torch.ones_like(entry)[..., None]], -1)
+    matrix, extents = (
+        to_camera.flatten(0, 1)[index],
+        size.flatten(0, 1)[index],
+    )  # [B, P, 4, 4], [B, P, 3]
+    ends = [to_box_coordinates(rays * d[..., None], matrix, extents).clamp(-0.6, 0.6) * 2 for d in (entry, leave)]
+    maps = torch.cat([*ends, 1 / (1 + entry[..., None]), torch.ones_like(entry)[..., None]], -1)
     return torch.where(covered[..., None], maps, 0.0).transpose(1, 2)
 
 
 def _one_absent(batch: int, device: torch.device) -> Boxes:
     pose = torch.eye(4, device=device).expand(batch, 1, 4, 4)
-    return Boxes(pose, torch.ones(batch, 1, 3, device=device), torch.zeros(batch, 1, dtype=torch.bool, device=device))
+    return Boxes(
+        pose,
+        torch.ones(batch, 1, 3, device=device),
+        torch.zeros(batch, 1, dtype=torch.bool, device=device),
+    )
 
 
 def true_layer(layers: BoxLayers, object_index: Tensor) -> Tensor:
@@ -103,8 +112,10 @@ def surface_coordinates(camera: Camera, boxes: Boxes, slot: Tensor, depth: Tenso
     batch, height, width = slot.shape
     rays = camera_rays(pixel_centres(height, width, slot.device).view(1, -1, 2), camera.intrinsics)
     points = rays * depth.reshape(batch, -1, 1)
-    index = slot.reshape(batch, -1).clamp_min(0) + torch.arange(batch, device=slot.device)[:, None] * boxes.size.shape[1]
+    index = (
+        slot.reshape(batch, -1).clamp_min(0) + torch.arange(batch, device=slot.device)[:, None] * boxes.size.shape[1]
+    )
     matrix = box_to_camera(camera, boxes).flatten(0, 1)[index]
-    coordinates = to_box_coordinates(points[:, :, None], matrix, boxes.size.flatten(0, 1)[index])[:, :, 0]
+    coordinates = to_box_coordinates(points, matrix, boxes.size.flatten(0, 1)[index])
     coordinates = coordinates.transpose(1, 2).reshape(batch, 3, height, width)
     return torch.where(slot[:, None] >= 0, coordinates, 0.0)

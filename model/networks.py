@@ -62,14 +62,19 @@ def build_tokens(config: ModelConfig) -> AssetTokens:
 
 def build_denoiser(config: ModelConfig) -> UNet2DConditionModel:
     return UNet2DConditionModel(
-        sample_size=config.size // 8, in_channels=config.denoiser_inputs, out_channels=config.latent_channels, **config.unet
+        sample_size=config.size // 8,
+        in_channels=config.denoiser_inputs,
+        out_channels=config.latent_channels,
+        **config.unet,
     )
 
 
 def build_dense(config: ModelConfig, inputs: int, outputs: int) -> UNet2DModel:
     """A dense network over maps at half resolution: `inputs` full-resolution channels and the box layers in."""
     network = UNet2DModel(
-        in_channels=4 * inputs + LAYERS * CHANNELS_PER_LAYER, out_channels=4 * outputs, **config.dense
+        in_channels=4 * inputs + LAYERS * CHANNELS_PER_LAYER,
+        out_channels=4 * outputs,
+        **config.dense,
     )
     nn.init.zeros_(network.conv_out.weight)  # type: ignore[arg-type]
     return network

@@ -17,8 +17,8 @@ from .networks import (
     SURFACE_OUTPUTS,
     AssetTokens,
     build_autoencoder,
-    build_dense,
     build_denoiser,
+    build_dense,
     build_encoder,
     build_tokens,
 )

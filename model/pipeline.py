@@ -23,7 +23,15 @@ from .carried import Carried, best_entries, carry, edit_region
 from .conditions import Surface, denoiser_maps
 from .config import ModelConfig, model_config
 from .denoiser import Condition, denoise, token_mask
-from .encoding import boxes_tensor, camera_tensor, checked_image, encode_picture, image_tensor, model_size, resized
+from .encoding import (
+    boxes_tensor,
+    camera_tensor,
+    checked_image,
+    encode_picture,
+    image_tensor,
+    model_size,
+    resized,
+)
 from .errors import Cancelled, WeightsError
 from .fusion import compose, fuse
 from .geometry import Boxes, Camera, pose_tokens_input, relative_pose
@@ -111,7 +119,9 @@ class NeuralAssetsPipeline(DiffusionPipeline):
         return pipeline.to(device)
 
     @classmethod
-    def from_stable_diffusion(cls, diffusion: str, dino: str, preset: str = "anchored", **options: Any) -> NeuralAssetsPipeline:
+    def from_stable_diffusion(
+        cls, diffusion: str, dino: str, preset: str = "anchored", **options: Any
+    ) -> NeuralAssetsPipeline:
         """Stable Diffusion 2.1 and DINO ViT-B/8 from hub ids or folders; new input channels start at zero.
 
         The surface and fusion networks, and the tokens, are fresh: train them (`model.train --size sd21`).
@@ -128,7 +138,16 @@ class NeuralAssetsPipeline(DiffusionPipeline):
         if config.anchored:
             widen_inputs(unet, config.denoiser_inputs)
         extra = {"surface": fresh.surface, "fusion": fresh.fusion} if config.anchored else {}
-        return cls(autoencoder, encoder, tokens, unet, scheduler=scheduler, preset=preset, size_name="sd21", **extra)
+        return cls(
+            autoencoder,
+            encoder,
+            tokens,
+            unet,
+            scheduler=scheduler,
+            preset=preset,
+            size_name="sd21",
+            **extra,
+        )
 
     @property
     def size(self) -> int:
@@ -138,7 +157,10 @@ class NeuralAssetsPipeline(DiffusionPipeline):
     @property
     def parts(self) -> Parts:
         named = self.components
-        return Parts(self.model_config, *(named[k] for k in ("autoencoder", "encoder", "tokens", "unet", "surface", "fusion")))
+        return Parts(
+            self.model_config,
+            *(named[k] for k in ("autoencoder", "encoder", "tokens", "unet", "surface", "fusion")),
+        )
 
     @property
     def fingerprint(self) -> str:
@@ -160,7 +182,16 @@ class NeuralAssetsPipeline(DiffusionPipeline):
         image uint8 [H, W, 3] sRGB; masks: per box [H, W] (non-zero inside) or None for the predicted one;
         ground: height of the floor in metres. Raises ImageError, BoxError, CameraError, SceneError.
         """
-        return encode_picture(self.parts, self.fingerprint, image, boxes, camera, masks, ground, self._execution_device)
+        return encode_picture(
+            self.parts,
+            self.fingerprint,
+            image,
+            boxes,
+            camera,
+            masks,
+            ground,
+            self._execution_device,
+        )
 
     @torch.no_grad()
     def render(
@@ -265,7 +296,10 @@ class NeuralAssetsPipeline(DiffusionPipeline):
 
         def report(step: int, estimate: Tensor) -> None:
             if on_step is not None:
-                on_step(step, _to_uint8(latents_to_image(self.autoencoder, estimate, self.model_config.patch)))
+                on_step(
+                    step,
+                    _to_uint8(latents_to_image(self.autoencoder, estimate, self.model_config.patch)),
+                )
 
         if self.model_config.prediction != "flow":
             from .schedulers import sample_scheduler
@@ -321,7 +355,9 @@ def _front_boxes(layers) -> Surface:
 
 
 def _same(first: tuple[Any, ...], second: tuple[Any, ...]) -> bool:
-    return len(first) == len(second) and all(a is b or (not hasattr(a, "encoder") and a == b) for a, b in zip(first, second, strict=True))
+    return len(first) == len(second) and all(
+        a is b or (not hasattr(a, "encoder") and a == b) for a, b in zip(first, second, strict=True)
+    )
 
 
 def _to_uint8(image: Tensor) -> np.ndarray:

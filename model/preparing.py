@@ -45,10 +45,20 @@ def prepare(scene: Scene, side: int, features: int, device: torch.device) -> Pre
     fine = coarse if _small(assets, background, side) else _sources(assets, background, None, device)
     tokens = [torch.from_numpy(np.array(asset.appearance)) for asset in assets]
     appearance = torch.cat(tokens).to(device) if tokens else torch.zeros(0, 4, features, device=device)
-    behind = torch.zeros(1, 4, features) if background is None else torch.from_numpy(np.array(background.appearance))[None]
+    behind = (
+        torch.zeros(1, 4, features) if background is None else torch.from_numpy(np.array(background.appearance))[None]
+    )
     camera = camera_tensor(background.camera if background else _plain_camera(), device)
     has = torch.tensor([background is not None], device=device)
-    return Prepared(coarse, fine, appearance, behind.to(device), has, _before(assets, background, device), camera)
+    return Prepared(
+        coarse,
+        fine,
+        appearance,
+        behind.to(device),
+        has,
+        _before(assets, background, device),
+        camera,
+    )
 
 
 def _small(assets: list[NeuralAsset], background: BackgroundAsset | None, side: int) -> bool:
@@ -70,8 +80,22 @@ def _same_picture(asset: NeuralAsset, background: BackgroundAsset) -> bool:
     return picture is not None and asset.provenance.get("picture") == picture
 
 
-def _sources(assets: list[NeuralAsset], background: BackgroundAsset | None, side: int | None, device: torch.device) -> Sources:
-    values, labels, intrinsics, to_camera, size, points, owner, slots = [], [], [], [], [], [], [], []
+def _sources(
+    assets: list[NeuralAsset],
+    background: BackgroundAsset | None,
+    side: int | None,
+    device: torch.device,
+) -> Sources:
+    values, labels, intrinsics, to_camera, size, points, owner, slots = (
+        [],
+        [],
+        [],
+        [],
+        [],
+        [],
+        [],
+        [],
+    )
     for slot, asset in enumerate(assets):
         for view in asset.views:
             scale = 1.0 if side is None else _scale(asset, background, side)
@@ -127,7 +151,11 @@ def _before(assets: list[NeuralAsset], background: BackgroundAsset | None, devic
         boxes.append(Box(pose.numpy(), np.array(view.size)))
         present.append(same)
     placed = boxes_tensor(boxes, device)
-    return Boxes(placed.pose, placed.size, torch.tensor([present], dtype=torch.bool, device=device).view(1, -1))
+    return Boxes(
+        placed.pose,
+        placed.size,
+        torch.tensor([present], dtype=torch.bool, device=device).view(1, -1),
+    )
 
 
 def _plain_camera() -> PinholeCamera:

@@ -36,7 +36,11 @@ def _object(asset: NeuralAsset, encoder: ViTModel, fingerprint: str, device: tor
 def _background(asset: BackgroundAsset, encoder: ViTModel, fingerprint: str, device: torch.device) -> BackgroundAsset:
     hidden = torch.from_numpy(np.array(asset.mask)).to(device)[None, None] > 0
     picture = torch.where(hidden, GREY, image_tensor(np.array(asset.image), device))
-    return replace(asset, appearance=_tokens(encoder, picture)[0].cpu().numpy().astype(np.float32), encoder=fingerprint)
+    return replace(
+        asset,
+        appearance=_tokens(encoder, picture)[0].cpu().numpy().astype(np.float32),
+        encoder=fingerprint,
+    )
 
 
 def _on_grey(view: AssetView, device: torch.device) -> Tensor:

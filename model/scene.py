@@ -83,7 +83,8 @@ class Scene:
         if not self.placements and self.background is None:
             raise SceneError("The scene has neither objects nor a background: add a box with an asset or a background.")
         placements = tuple(
-            Placement(p.asset, p.box.checked(f"Box {i + 1}"), _guidance(p.guidance)) for i, p in enumerate(self.placements)
+            Placement(p.asset, p.box.checked(f"Box {i + 1}"), _guidance(p.guidance))
+            for i, p in enumerate(self.placements)
         )
         return Scene(self.camera.checked(), placements, self.background)
 
@@ -109,7 +110,9 @@ class RenderSettings:
         """Itself; raises SceneError."""
         for name, side in (("width", self.width), ("height", self.height)):
             if not MIN_SIDE <= side <= MAX_SIDE:
-                raise SceneError(f"The picture's {name} of {side} pixels is outside {MIN_SIDE} to {MAX_SIDE}: change it.")
+                raise SceneError(
+                    f"The picture's {name} of {side} pixels is outside {MIN_SIDE} to {MAX_SIDE}: change it."
+                )
         if not 1 <= self.steps <= MAX_STEPS:
             raise SceneError(f"{self.steps} steps are outside 1 to {MAX_STEPS}: change the steps.")
         if self.start not in ("default", "noise", "carried"):

@@ -23,14 +23,18 @@ from .config import PRESETS, model_config
 from .data import make_source
 from .parts import Parts, build_parts
 from .pipeline import NeuralAssetsPipeline
-from .training.examples import Example, make_examples
+from .training.examples import make_examples
 from .training.loop import StageSettings, step_generator, train_stage
+from .training.memory import ExampleMemory
 from .training.pairs import CachedPairs, LivePairs, PairStream, render_cache
 from .training.plans import PLANS, Plan, shrink
 from .training.samples import write_samples
 from .training.stages import STAGES, calibrate_latents
 
-SHARED_STAGES = ("autoencoder", "surface")  # need no preset: a second preset may start from their weights
+SHARED_STAGES = (
+    "autoencoder",
+    "surface",
+)  # need no preset: a second preset may start from their weights
 _SAMPLE_STAGES = ("denoiser", "few_step", "fusion")
 
 
@@ -39,15 +43,32 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--preset", choices=PRESETS, default="anchored")
     parser.add_argument("--size", default="base", help="tiny, base (default: base)")
     parser.add_argument("--plan", choices=tuple(PLANS), default="cpu")
-    parser.add_argument("--run", type=Path, default=Path("runs/default"), help="folder of checkpoints, to resume from")
+    parser.add_argument(
+        "--run",
+        type=Path,
+        default=Path("runs/default"),
+        help="folder of checkpoints, to resume from",
+    )
     parser.add_argument("--out", type=Path, help="pipeline folder to write at the end")
-    parser.add_argument("--assets", type=Path, help="folder of meshes and HDRIs to train on beside the procedural scenes")
+    parser.add_argument(
+        "--assets",
+        type=Path,
+        help="folder of meshes and HDRIs to train on beside the procedural scenes",
+    )
     parser.add_argument("--mesh-share", type=float, default=0.5)
-    parser.add_argument("--cache", type=Path, help="folder of rendered pairs (plans with cached pairs; default RUN/pairs)")
+    parser.add_argument(
+        "--cache",
+        type=Path,
+        help="folder of rendered pairs (plans with cached pairs; default RUN/pairs)",
+    )
     parser.add_argument("--pairs", type=int, help="number of cached pairs (default: the plan's)")
     parser.add_argument("--render-only", action="store_true", help="render the cache and stop")
     parser.add_argument("--stages", nargs="*", choices=tuple(STAGES), help="only these stages")
-    parser.add_argument("--start", type=Path, help="pipeline folder whose autoencoder and surface network to start from")
+    parser.add_argument(
+        "--start",
+        type=Path,
+        help="pipeline folder whose autoencoder and surface network to start from",
+    )
     parser.add_argument("--minutes", nargs="*", metavar="STAGE=MINUTES", default=[], help="change a stage's length")
     parser.add_argument("--leg", type=float, help="minutes after which to stop, to be called again")
     parser.add_argument("--seed", type=int, default=0)
@@ -78,7 +99,13 @@ def render_pairs(options: argparse.Namespace, plan: Plan, size: int, folder: Pat
     """Fill the cache: the procedural and, with assets, the mesh engine's share of the plan's pairs."""
     mesh = round(plan.cached_pairs * options.mesh_share) if options.assets else 0
     if plan.cached_pairs - mesh:
-        render_cache(make_source("procedural", None, "cpu"), plan.cached_pairs - mesh, size, options.seed, folder)
+        render_cache(
+            make_source("procedural", None, "cpu"),
+            plan.cached_pairs - mesh,
+            size,
+            options.seed,
+            folder,
+        )
     if mesh:
         render_cache(make_source("meshes", options.assets, "cpu"), mesh, size, options.seed, folder)
 
@@ -114,6 +141,7 @@ def main(arguments: list[str] | None = None) -> int:
     parts = build_parts(config, options.seed).to(device)
     if options.start:
         load_shared(parts, options.start)
+    memory = ExampleMemory(stream, parts, plan.distinct_batches, options.seed, accelerator.autocast, device)
     began = time.monotonic()
     for name, settings in plan.stages.items():
         if options.start and name in SHARED_STAGES:
@@ -123,7 +151,7 @@ def main(arguments: list[str] | None = None) -> int:
         left = plan.leg_minutes * 60 - (time.monotonic() - began) if plan.leg_minutes else 0.0
         if plan.leg_minutes and left < 5:
             return _pause(name)
-        if not run_stage(name, settings, parts, stream, options, accelerator, left):
+        if not run_stage(name, settings, parts, stream, memory, options, accelerator, left):
             return _pause(name)
     if accelerator.is_main_process:
         out = options.out or options.run / "pipeline"
@@ -133,8 +161,8 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def run_stage(
-    name: str, settings: StageSettings, parts: Parts, stream: PairStream, options: argparse.Namespace,
-    accelerator: Accelerator, leg_seconds: float,
+    name: str, settings: StageSettings, parts: Parts, stream: PairStream, memory: ExampleMemory,
+    options: argparse.Namespace, accelerator: Accelerator, leg_seconds: float,
 ) -> bool:  # fmt: skip
     """Train one stage to its end (True) or the leg's."""
     stage, device = STAGES[name](parts), accelerator.device
@@ -147,17 +175,20 @@ def run_stage(
     offset = list(STAGES).index(name) * 10_000_000
 
     def make_batch(step: int, generator: torch.Generator):
-        pairs = stream.batch(offset + step, settings.batch).to(device)
         if stage.uses == "pairs":
-            return pairs
-        with accelerator.autocast():
-            return make_examples(pairs, parts.surface, parts.autoencoder, parts.config.patch, generator)
+            return stream.batch(offset + step, settings.batch).to(device)
+        return memory.batch(step, settings.batch, generator)
 
     def sample(path: Path) -> None:
-        generator = step_generator(options.seed, 0)
         pairs = stream.batch(0, 8).to(device)
+        example = make_examples(
+            pairs,
+            parts,
+            step_generator(options.seed, 0),
+            corrupt=False,
+            precision=accelerator.autocast,
+        )
         with accelerator.autocast():
-            example: Example = make_examples(pairs, parts.surface, parts.autoencoder, parts.config.patch, generator, corrupt=False)
             write_samples(parts, example, path)
 
     options.run.mkdir(parents=True, exist_ok=True)
@@ -188,7 +219,10 @@ def save_pipeline(parts: Parts, folder: Path) -> None:
 
 
 def _pause(name: str) -> int:
-    print(json.dumps({"finished": False, "stage": name, "next": "run the same command again to go on"}), flush=True)
+    print(
+        json.dumps({"finished": False, "stage": name, "next": "run the same command again to go on"}),
+        flush=True,
+    )
     return 3
 
 

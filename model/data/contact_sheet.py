@@ -21,7 +21,11 @@ from .frames import Frame, Pairs
 def truth_row(frame: Frame) -> Tensor:
     """Masks in colours and depth in grey of single frames: [B, 3, H/2, W] (each at half size, side by side)."""
     phase = torch.arange(3, device=frame.depth.device).view(1, 3, 1, 1) * 2.1
-    masks = torch.where(frame.object_index[:, None] >= 0, torch.sin(frame.object_index[:, None] * 1.7 + phase) * 0.5 + 0.5, 0.05)
+    masks = torch.where(
+        frame.object_index[:, None] >= 0,
+        torch.sin(frame.object_index[:, None] * 1.7 + phase) * 0.5 + 0.5,
+        0.05,
+    )
     near = 1 / frame.depth.clamp_min(0.1)[:, None]
     near = near / near.flatten(1).amax(1).view(-1, 1, 1, 1)
     both = torch.cat([masks, near.expand(-1, 3, -1, -1)], 3)

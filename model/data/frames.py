@@ -61,7 +61,12 @@ class Pairs:
     family: Tensor
 
     def to(self, device: torch.device | str) -> Pairs:
-        return Pairs(self.source.to(device), self.target.to(device), self.task.to(device), self.family.to(device))
+        return Pairs(
+            self.source.to(device),
+            self.target.to(device),
+            self.task.to(device),
+            self.family.to(device),
+        )
 
     def __getitem__(self, index) -> Pairs:
         return Pairs(self.source[index], self.target[index], self.task[index], self.family[index])
@@ -74,8 +79,15 @@ class PairSource(Protocol):
     family_names: tuple[str, ...]
     families_with_front: tuple[str, ...]
 
-    def pairs(self, count: int, size: int, seed: int, *, split: str = "train",
-              tasks: tuple[str, ...] | None = None) -> Pairs:
+    def pairs(
+        self,
+        count: int,
+        size: int,
+        seed: int,
+        *,
+        split: str = "train",
+        tasks: tuple[str, ...] | None = None,
+    ) -> Pairs:
         """`count` pairs of `size` x `size` pixels.
 
         split: "train", "unseen_instances" (families of training, other instances) or "unseen_families".

@@ -21,36 +21,39 @@ SEED = 20_000  # far from the seeds that training starts at
 
 @dataclass(frozen=True)
 class Portion:
-    """A part of the held-out set: `count` pairs of one split of a source."""
+    """A part of the held-out set: `count` pairs of one split, asked for `chunk` at a time.
+
+    A recorded set is asked once, so that its own order of pairs never repeats.
+    """
 
     set_name: str
     source: PairSource
     split: str
     count: int
+    chunk: int = CHUNK
 
 
 def portions(sources: Mapping[str, PairSource], quick: bool) -> list[Portion]:
-    """Procedural pairs half of unseen instances and half of unseen families, and the recorded
-    meshes.
-    """
+    """Procedural pairs, half unseen instances and half unseen families; the recorded meshes."""
     result = []
     if "procedural" in sources:
         half = 8 if quick else 64
         for split in ("unseen_instances", "unseen_families"):
             result.append(Portion("procedural", sources["procedural"], split, half))
     if "meshes" in sources:
-        result.append(Portion("meshes", sources["meshes"], "unseen_instances", 16 if quick else 32))
+        count = 16 if quick else 32
+        result.append(Portion("meshes", sources["meshes"], "unseen_instances", count, count))
     return result
 
 
 def held_out(portion: Portion, size: int) -> Iterator[tuple[Pairs, Any]]:
     """Pairs [1] of a portion, each with its `yaw.Turner` (None where there is none)."""
-    for start in range(0, portion.count, CHUNK):
-        count = min(CHUNK, portion.count - start)
+    for start in range(0, portion.count, portion.chunk):
+        count = min(portion.chunk, portion.count - start)
         request = {"count": count, "size": size, "seed": SEED + start, "split": portion.split}
         pairs = portion.source.pairs(**request)
         turner = yaw.turner(portion.source, request)
-        for index in range(count):
+        for index in range(len(pairs.task)):
             yield pairs[index : index + 1], (None if turner is None else turner(index))
 
 
@@ -95,15 +98,15 @@ def _record(
 def _yaw_errors(
     made: Mapping[str, Made], pair: Pairs, source: PairSource, turner: Any
 ) -> dict[str, list[float]]:
-    """Per row the yaw errors in degrees of all objects with a front; empty without a turner."""
+    """Per row the yaw errors in degrees of the largest objects with a front, if they can turn."""
     if turner is None:
         return {}
     fronts = {source.family_names.index(name) for name in source.families_with_front}
-    slots = [
-        s
-        for s in convert.measured_slots(pair).nonzero()[:, 0].tolist()
-        if int(pair.family[0, s]) in fronts
-    ]
+    bounds = convert.rectangles(pair.target)[0]
+    area = (bounds[:, 2:] - bounds[:, :2]).prod(-1)
+    measured = convert.measured_slots(pair).nonzero()[:, 0].tolist()
+    facing = [slot for slot in measured if int(pair.family[0, slot]) in fronts]
+    slots = sorted(facing, key=lambda slot: -float(area[slot]))[: yaw.MOST_OBJECTS]
     errors: dict[str, list[float]] = {name: [] for name in made}
     for slot in slots:
         candidates = yaw.candidates(pair.target, slot, turner)

@@ -25,6 +25,7 @@ from ..geometry import Boxes, Camera, boxes_2d
 from ..metrics import crop, masked_mean
 
 CANDIDATES = 24
+MOST_OBJECTS = 2  # of a picture that are judged, the largest: 24 renders each take seconds
 SIDE = 64  # pixels of a crop
 MARGIN = 1.15  # the crop's side over that of the box's swept rectangle
 
@@ -108,20 +109,19 @@ class Candidates:
     rectangle: Tensor
 
 
-# (slot, poses [K, 4, 4], camera [1]) -> one pair's target [K], S x S, with the object so posed.
+# (slot, angles [K], camera [1]) -> one pair's target [K], S x S, with that object so turned.
 Turner = Callable[[int, Tensor, Camera], Frame]
 
 
 def turner(source: Any, request: Mapping[str, Any]) -> Callable[[int], Turner] | None:
-    """For each pair of `source.pairs(**request)` its `Turner`; None where the source cannot render
-    again.
-    """
-    if not hasattr(source, "target_again"):
+    """For each pair of `source.pairs(**request)` its `Turner`; None for sources that record."""
+    if not hasattr(source, "turned_target"):
         return None
+    seed, split = request["seed"], request["split"]
 
     def of_pair(index: int) -> Turner:
-        return lambda slot, poses, camera: source.target_again(
-            request, index, slot, poses, camera, SIDE
+        return lambda slot, angles, camera: source.turned_target(
+            SIDE, seed, index, split, slot, angles, camera
         )
 
     return of_pair
@@ -133,5 +133,5 @@ def candidates(target: Frame, slot: int, turn: Turner) -> Candidates:
     size = target.boxes.size[0, slot].expand(CANDIDATES, 3)
     boxes = Boxes(poses[None], size[None], torch.ones(1, CANDIDATES, dtype=torch.bool))
     rectangle = crop_rectangle(boxes_2d(target.camera, boxes)[0])
-    frames = turn(slot, poses, zoomed(target.camera, rectangle))
+    frames = turn(slot, yaw_angles(), zoomed(target.camera, rectangle))
     return Candidates(frames.image, (frames.object_index == slot).any(0), rectangle)

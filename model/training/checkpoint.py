@@ -14,7 +14,11 @@ from ..errors import WeightsError
 
 
 def save_checkpoint(
-    path: Path, module: nn.Module, average: dict[str, Tensor], optimizer: torch.optim.Optimizer, counters: dict[str, float]
+    path: Path,
+    module: nn.Module,
+    average: dict[str, Tensor],
+    optimizer: torch.optim.Optimizer,
+    counters: dict[str, float],
 ) -> None:
     """Write one stage's state to the folder `path` (replaced as a whole)."""
     temporary = path.with_name(path.name + ".part")
@@ -45,7 +49,9 @@ def load_checkpoint(
         tensors = load_file(path / "state.safetensors")
         counters = json.loads((path / "counters.json").read_text())
     except Exception as error:
-        raise WeightsError(f"The checkpoint {path} cannot be read ({error}): delete it to start the stage again.") from error
+        raise WeightsError(
+            f"The checkpoint {path} cannot be read ({error}): delete it to start the stage again."
+        ) from error
     module.load_state_dict({k[8:]: v for k, v in tensors.items() if k.startswith("weights.")})
     for key, value in average.items():
         value.copy_(tensors[f"average.{key}"])

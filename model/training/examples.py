@@ -7,20 +7,25 @@ left out, so that the networks meet at training what they will meet in use.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, fields, replace
 
 import torch
-from diffusers import AutoencoderKL, UNet2DModel
 from torch import Tensor
 
 from ..carried import carry, edit_region
-from ..conditions import batch_sources, denoiser_maps, predict_surface
+from ..conditions import batch_sources, denoiser_maps, read_surface
 from ..data.frames import Frame, Pairs
-from ..geometry import Boxes, Camera, pose_tokens_input, relative_pose
+from ..geometry import Boxes, Camera, full_precision, pose_tokens_input, relative_pose
 from ..layers import BoxLayers, box_layers, true_fraction, true_layer
-from ..networks import image_to_latents
+from ..networks import image_to_latents, run_dense
+from ..parts import Parts
 
+Precision = Callable[[], AbstractContextManager]
 DROP_BACKGROUND = 0.05
+_AS_BYTES = ("source", "target", "carried", "maps")
+_AS_HALF = ("denoiser_maps", "latents", "carried_latents", "depth")
 
 
 @dataclass(frozen=True)
@@ -51,6 +56,18 @@ class Example:
     def __getitem__(self, index) -> Example:
         return Example(**{f.name: getattr(self, f.name)[index] for f in fields(self)})
 
+    def packed(self) -> Example:
+        """The same in few bytes: pictures and maps as uint8, latents, maps of the denoiser and depth as float16."""
+        byte = {k: (getattr(self, k).clamp(0, 1) * 255).round().byte() for k in _AS_BYTES}
+        half = {k: getattr(self, k).half() for k in _AS_HALF}
+        return replace(self, **byte, **half, object_index=self.object_index.to(torch.int8))
+
+    def unpacked(self) -> Example:
+        """Undo `packed`, up to its rounding."""
+        byte = {k: getattr(self, k).float() / 255 for k in _AS_BYTES}
+        half = {k: getattr(self, k).float() for k in _AS_HALF}
+        return replace(self, **byte, **half, object_index=self.object_index.long())
+
     def pose(self) -> Tensor:
         """The paper's pose of the target boxes, [B, N, 12]."""
         return pose_tokens_input(self.target_camera, self.target_boxes)
@@ -60,6 +77,7 @@ class Example:
         return relative_pose(self.source_camera, self.target_camera)
 
 
+@full_precision
 def noisy_boxes(boxes: Boxes, generator: torch.Generator, amount: float = 0.05) -> Boxes:
     """Boxes as a person draws them: sizes and centres off by a normal `amount` of the size, for half of them."""
     shape = boxes.size.shape
@@ -74,33 +92,68 @@ def noisy_boxes(boxes: Boxes, generator: torch.Generator, amount: float = 0.05) 
 
 @torch.no_grad()
 def make_examples(
-    pairs: Pairs, surface: UNet2DModel, autoencoder: AutoencoderKL, patch: int, generator: torch.Generator, corrupt: bool = True
+    pairs: Pairs,
+    parts: Parts,
+    generator: torch.Generator,
+    corrupt: bool = True,
+    precision: Precision = nullcontext,
 ) -> Example:
-    """Examples of pairs; `generator` (CPU) draws the corruption."""
+    """Examples of pairs; `generator` (CPU) draws the corruption, `precision` is a context for the networks.
+
+    For `paper`, which does not see them, the carried picture and its maps are left empty.
+    """
     pairs = as_removals(pairs)
     source, target = pairs.source, pairs.target
-    height, width = source.image.shape[-2:]
-    device = source.image.device
     keep = source.boxes.present & target.boxes.present
     seen_boxes = noisy_boxes(source.boxes, generator) if corrupt else source.boxes
-    background = torch.rand(len(keep), generator=generator).to(device) >= (DROP_BACKGROUND if corrupt else 0.0)
+    background = torch.rand(len(keep), generator=generator).to(keep.device) >= (DROP_BACKGROUND if corrupt else 0.0)
+    # the drawn box's error stays with the object: the target's box is off by the same
+    moved = _follow(source.boxes, seen_boxes, target.boxes)
+    after = Boxes(moved.pose, moved.size, keep)
+    with precision():
+        latents = image_to_latents(parts.autoencoder, target.image, parts.config.patch).float()
+    if parts.config.anchored:
+        picture, maps, channels = _carried(parts, source, seen_boxes, target.camera, after, background, precision)
+        with precision():
+            carried_latents = image_to_latents(parts.autoencoder, picture, parts.config.patch).float()
+    else:
+        picture, maps = (
+            torch.zeros_like(target.image),
+            torch.ones_like(target.image[:, :1]).expand(-1, 4, -1, -1),
+        )
+        channels = carried_latents = torch.zeros_like(latents)
+    return Example(
+        source.image, target.image, picture, maps, channels, latents, carried_latents, source.camera, seen_boxes,
+        target.camera, after, background, target.object_index, target.depth,
+    )  # fmt: skip
+
+
+def _carried(
+    parts: Parts,
+    source: Frame,
+    seen_boxes: Boxes,
+    camera: Camera,
+    after: Boxes,
+    background: Tensor,
+    precision: Precision,
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Carried picture, its four maps, and the denoiser's maps, with the predicted surface of the source."""
+    height, width = source.image.shape[-2:]
     full = box_layers(source.camera, seen_boxes, height, width)
     half = box_layers(source.camera, seen_boxes, height // 2, width // 2)
-    found = predict_surface(surface, source.image, full, half.maps)
-    # the drawn box's error stays with the object: the target's box is off by the same
-    moved_boxes = _follow(source.boxes, seen_boxes, target.boxes)
+    with precision():
+        outputs = run_dense(parts.surface, source.image, half.maps)
+    found = read_surface(outputs.float(), full)
     sources = batch_sources(source.image, found.slot, found.depth, source.camera, seen_boxes, source.ground, background)
-    after = Boxes(moved_boxes.pose, moved_boxes.size, keep)
-    carried = carry(sources, target.camera, after, height, width)
-    region = edit_region(source.camera, target.camera, seen_boxes, after, height, width)
+    carried = carry(sources, camera, after, height, width)
+    region = edit_region(source.camera, camera, seen_boxes, after, height, width)
     region = torch.where(background[:, None, None, None], region, 1.0)
-    layers = box_layers(target.camera, after, height // 2, width // 2)
-    return Example(
-        source.image, target.image, carried.image, torch.cat([carried.maps(), region], 1),
-        denoiser_maps(carried, region, layers), image_to_latents(autoencoder, target.image, patch),
-        image_to_latents(autoencoder, carried.image, patch), source.camera, seen_boxes, target.camera,
-        after, background, target.object_index, target.depth,
-    )  # fmt: skip
+    layers = box_layers(camera, after, height // 2, width // 2)
+    return (
+        carried.image,
+        torch.cat([carried.maps(), region], 1),
+        denoiser_maps(carried, region, layers),
+    )
 
 
 def as_removals(pairs: Pairs) -> Pairs:
@@ -124,6 +177,7 @@ def _stack(first: Frame, second: Frame) -> Frame:
     return join(first, second)
 
 
+@full_precision
 def _follow(true: Boxes, drawn: Boxes, target: Boxes) -> Boxes:
     """The target's boxes with the drawn boxes' error: the same offset in box coordinates, the same size ratio."""
     ratio = drawn.size / true.size

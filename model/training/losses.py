@@ -37,7 +37,9 @@ def picture_loss(made: Tensor, truth: Tensor, weight: Tensor) -> Tensor:
     return loss
 
 
-def surface_loss(outputs: Tensor, layer: Tensor, fractions: Tensor, slots: Tensor, valid: Tensor) -> tuple[Tensor, Tensor]:
+def surface_loss(
+    outputs: Tensor, layer: Tensor, fractions: Tensor, slots: Tensor, valid: Tensor
+) -> tuple[Tensor, Tensor]:
     """Visible layer's cross-entropy and the fraction's error along the ray.
 
     outputs [B, 2K+1, H, W]; layer [B, H, W] 0..K; fractions [B, K, H, W]; slots [B, K, H, W] (-1: no box);

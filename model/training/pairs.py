@@ -103,7 +103,11 @@ def _unpack(t: dict[str, Tensor], name: str) -> Frame:
     boxes = Boxes(t[f"{name}.pose"], t[f"{name}.size"], t[f"{name}.present"])
     camera = Camera(t[f"{name}.intrinsics"], t[f"{name}.world_to_camera"])
     nothing = torch.zeros_like(image)
-    values = (image, t[f"{name}.object_index"].long(), t[f"{name}.log_depth"].float().exp(), nothing, nothing)
+    values = (
+        image,
+        t[f"{name}.object_index"].long(),
+        t[f"{name}.log_depth"].float().exp(),
+        nothing,
+        nothing,
+    )
     return Frame(*values, camera, boxes, t[f"{name}.ground"])
-
-

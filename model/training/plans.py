@@ -10,11 +10,13 @@ from .loop import StageSettings
 @dataclass(frozen=True)
 class Plan:
     """stages in order with their settings; leg_minutes after which a run stops to be started again (0: never);
-    cached_pairs to render beforehand (0: pairs are rendered while training)."""
+    cached_pairs to render beforehand (0: pairs are rendered while training); distinct_batches of examples
+    to make and keep in memory (0: a new one each step)."""
 
     stages: dict[str, StageSettings]
     leg_minutes: float = 0.0
     cached_pairs: int = 0
+    distinct_batches: int = 0
     bf16: bool = True
 
 
@@ -30,7 +32,8 @@ PLANS: dict[str, Plan] = {
             "few_step": replace(_BASE, minutes=30, batch=8, learning_rate=2e-4, decay=0.998),
             "fusion": replace(_BASE, minutes=20, batch=4, learning_rate=1e-3, decay=0.995),
         },
-        cached_pairs=3072,
+        cached_pairs=2048,
+        distinct_batches=256,
     ),
     # one data-centre GPU, 30 minutes in legs of 9 (some minutes go to starting and fetching)
     "gpu30": Plan(
@@ -49,4 +52,10 @@ PLANS: dict[str, Plan] = {
 def shrink(plan: Plan) -> Plan:
     """The same walk in seconds (`--dry-run`): three steps a stage, batches of two, few cached pairs."""
     stages = {k: replace(v, steps=3, minutes=0.0, batch=2, warm_up=2) for k, v in plan.stages.items()}
-    return replace(plan, stages=stages, cached_pairs=min(plan.cached_pairs, 8), bf16=False)
+    return replace(
+        plan,
+        stages=stages,
+        cached_pairs=min(plan.cached_pairs, 8),
+        distinct_batches=min(plan.distinct_batches, 2),
+        bf16=False,
+    )

@@ -19,7 +19,14 @@ from ..fusion import compose, fuse
 from ..layers import box_layers
 from ..networks import image_to_latents, latents_to_image, run_dense
 from ..parts import Parts
-from ..sampling import START_TIME, flow_times, logit_normal_times, noised, sample_flow, starting_latents
+from ..sampling import (
+    START_TIME,
+    flow_times,
+    logit_normal_times,
+    noised,
+    sample_flow,
+    starting_latents,
+)
 from .examples import Example, as_removals, noisy_boxes, surface_targets
 from .losses import picture_loss, surface_loss, weighted_mean
 
@@ -67,7 +74,11 @@ class AutoencoderStage(Stage):
         loss = picture_loss(made, image, weight)
         kl = posterior.kl().mean() / posterior.mean[0].numel()
         error = (made.clamp(0, 1) - image).square().mean()
-        return loss + 1e-4 * kl, {"loss": loss.item(), "psnr": float(-10 * error.log10()), "kl": kl.item()}
+        return loss + 1e-4 * kl, {
+            "loss": loss.item(),
+            "psnr": float(-10 * error.log10()),
+            "kl": kl.item(),
+        }
 
 
 class SurfaceStage(Stage):
@@ -147,7 +158,9 @@ class FewStepStage(Stage):
 
 
 @torch.no_grad()
-def visited_state(parts: Parts, example: Example, condition: Condition, generator: torch.Generator) -> tuple[Tensor, float]:
+def visited_state(
+    parts: Parts, example: Example, condition: Condition, generator: torch.Generator
+) -> tuple[Tensor, float]:
     """The state after a random number of sampler steps from a random start, and its time."""
     noise = torch.randn(example.latents.shape, generator=generator).to(example.latents.device)
     style = "carried" if parts.config.anchored and torch.rand(1, generator=generator) < 0.75 else "noise"
@@ -183,7 +196,11 @@ class FusionStage(Stage):
         error = weighted_mean((made.detach() - example.target) ** 2, weight)
         before = weighted_mean((example.carried - example.target) ** 2, weight)
         gain = float(10 * (before / error).log10())
-        return picture + 0.2 * mask + 0.2 * fraction, {"loss": picture.item(), "mask": mask.item(), "gain_db": gain}
+        return picture + 0.2 * mask + 0.2 * fraction, {
+            "loss": picture.item(),
+            "mask": mask.item(),
+            "gain_db": gain,
+        }
 
 
 def _target_surface(example: Example, layers) -> tuple[Tensor, Tensor]:

@@ -37,7 +37,14 @@ sizes = st.floats(0.05, 4)
 
 
 def rotation(a: float, b: float, c: float) -> np.ndarray:
-    ca, sa, cb, sb, cc, sc = math.cos(a), math.sin(a), math.cos(b), math.sin(b), math.cos(c), math.sin(c)
+    ca, sa, cb, sb, cc, sc = (
+        math.cos(a),
+        math.sin(a),
+        math.cos(b),
+        math.sin(b),
+        math.cos(c),
+        math.sin(c),
+    )
     z = np.array([[ca, -sa, 0], [sa, ca, 0], [0, 0, 1]])
     y = np.array([[cb, 0, sb], [0, 1, 0], [-sb, 0, cb]])
     x = np.array([[1, 0, 0], [0, cc, -sc], [0, sc, cc]])
@@ -94,7 +101,7 @@ def test_rays_into_boxes_match_marching(box, distance):
     entry, leave, hit = intersect_box(rays, pose, size)
     depths = torch.linspace(NEAR, 20, 8000)
     points = rays[:, None] * depths[:, None]
-    inside = (to_box_coordinates(points, pose[None].expand(25, 4, 4), size.expand(25, 3)).abs() <= 0.5).all(-1)
+    inside = (to_box_coordinates(points, pose, size).abs() <= 0.5).all(-1)
     for i in range(25):
         marched = depths[inside[i]]
         if len(marched) > 3:

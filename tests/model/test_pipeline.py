@@ -11,7 +11,14 @@ import torch
 from model.assets import load_asset, merge_views, save_asset
 from model.config import model_config
 from model.denoiser import denoise
-from model.errors import BoxError, Cancelled, ImageError, NeuralAssetsError, SceneError, WeightsError
+from model.errors import (
+    BoxError,
+    Cancelled,
+    ImageError,
+    NeuralAssetsError,
+    SceneError,
+    WeightsError,
+)
 from model.parts import build_parts
 from model.pipeline import NeuralAssetsPipeline
 from model.scene import Box, PinholeCamera, Placement, RenderSettings, Scene

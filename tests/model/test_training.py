@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from model.config import model_config
 from model.parts import Parts, build_parts
 from model.training.examples import as_removals, make_examples
 from model.training.loop import Progress, StageSettings, learning_rate, step_generator, train_stage
+from model.training.memory import ExampleMemory
 from model.training.pairs import CachedPairs, render_cache
 from model.training.plans import PLANS, shrink
 from model.training.stages import STAGES
@@ -23,7 +25,7 @@ SIZE = 64
 
 
 def examples_of(parts: Parts, step: int, count: int, generator: torch.Generator):
-    return make_examples(ToyPairs(SIZE).batch(step, count), parts.surface, parts.autoencoder, parts.config.patch, generator)
+    return make_examples(ToyPairs(SIZE).batch(step, count), parts, generator)
 
 
 def train(parts: Parts, name: str, folder: Path, steps: int, fixed: bool = False, rate: float = 2e-3) -> bool:
@@ -64,7 +66,16 @@ def test_resume_is_bit_equal(name, tmp_path):
         return pairs if stage.uses == "pairs" else examples_of(broken, step, 2, generator)
 
     with pytest.raises(Stop):  # a checkpoint after every step, then a crash in the fourth
-        train_stage(stage, name, make_batch, settings, tmp_path / "broken", Accelerator(cpu=True), 3, checkpoint_seconds=0)
+        train_stage(
+            stage,
+            name,
+            make_batch,
+            settings,
+            tmp_path / "broken",
+            Accelerator(cpu=True),
+            3,
+            checkpoint_seconds=0,
+        )
     fresh = build_parts(model_config("anchored", "tiny"), seed=99)
     for module in ("autoencoder", "surface", "unet", "encoder", "tokens", "fusion"):
         if module not in stage.trained:
@@ -92,7 +103,14 @@ def test_a_leg_pauses_and_goes_on(tmp_path):
     stage = STAGES["surface"](parts)
     settings = StageSettings(steps=4, batch=1)
     run = lambda seconds: train_stage(  # noqa: E731
-        stage, "surface", lambda step, g: ToyPairs(SIZE).batch(step, 1), settings, tmp_path, Accelerator(cpu=True), 0, seconds
+        stage,
+        "surface",
+        lambda step, g: ToyPairs(SIZE).batch(step, 1),
+        settings,
+        tmp_path,
+        Accelerator(cpu=True),
+        0,
+        seconds,
     )
     assert not run(1e-6)
     assert run(0)
@@ -134,6 +152,20 @@ def test_appearing_objects_become_removals():
     assert torch.equal(swapped.source.image[:1], pair.source.image)
     assert torch.equal(swapped.source.image[1:], appears.target.image)
     assert torch.equal(swapped.target.boxes.present[1], one.present[0])
+
+
+def test_remembered_examples_are_the_same_up_to_packing():
+    parts = build_parts(model_config("anchored", "tiny"))
+    memory = ExampleMemory(ToyPairs(SIZE), parts, 2, 0, nullcontext, torch.device("cpu"))
+    first = memory.batch(0, 2, step_generator(0, 0))
+    again = memory.batch(0, 2, step_generator(0, 5))
+    assert torch.equal(first.latents, again.latents) and torch.equal(first.carried, again.carried)
+    for step in range(1, 9):
+        memory.batch(step, 2, step_generator(0, step))
+    assert len(memory.kept) == 2
+    live = ExampleMemory(ToyPairs(SIZE), parts, 0, 0, nullcontext, torch.device("cpu"))
+    made = live.batch(3, 2, step_generator(0, 3))
+    assert (made.packed().unpacked().target - made.target).abs().max() <= 0.5 / 255 + 1e-6
 
 
 def test_plans_name_known_stages_and_shrink():

@@ -72,8 +72,10 @@ class ToyPairs:
         return join_pairs(made)
 
     def _pair(self, draw: np.random.Generator) -> Pairs:
-        places = [(float(draw.uniform(-1.2, -0.4)), float(draw.uniform(-0.5, 0.5)), float(draw.uniform(-1, 1))),
-                  (float(draw.uniform(0.4, 1.2)), float(draw.uniform(-0.5, 0.5)), float(draw.uniform(-1, 1)))]  # fmt: skip
+        places = [
+            (float(draw.uniform(-1.2, -0.4)), float(draw.uniform(-0.5, 0.5)), float(draw.uniform(-1, 1))),
+            (float(draw.uniform(0.4, 1.2)), float(draw.uniform(-0.5, 0.5)), float(draw.uniform(-1, 1))),
+        ]
         moved = [(x + float(draw.uniform(-0.3, 0.3)), y, yaw + 0.3) for x, y, yaw in places]
         source = toy_frame(toy_camera(), toy_boxes(places, 3), self.size)
         target = toy_frame(toy_camera(0.1), toy_boxes(moved, 3), self.size)
@@ -95,4 +97,8 @@ def as_scene(frame: Frame) -> tuple[np.ndarray, list[Box], PinholeCamera]:
     image = (frame.image[0] * 255).round().byte().permute(1, 2, 0).contiguous().numpy()
     pose, size = frame.boxes.pose[0].numpy(), frame.boxes.size[0].numpy()
     boxes = [Box(pose[i], size[i]) for i in range(len(pose)) if bool(frame.boxes.present[0, i])]
-    return image, boxes, PinholeCamera(frame.camera.intrinsics[0].numpy(), frame.camera.world_to_camera[0].numpy())
+    return (
+        image,
+        boxes,
+        PinholeCamera(frame.camera.intrinsics[0].numpy(), frame.camera.world_to_camera[0].numpy()),
+    )

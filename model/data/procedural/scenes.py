@@ -56,7 +56,9 @@ def bounds(parts: list[Part]) -> tuple[np.ndarray, np.ndarray]:
         centre = np.array(part.centre)
         if part.kind == CYLINDER:
             disc = np.sqrt((matrix[:, :2] ** 2).sum(1)) / 2
-            ends = [-matrix[:, 2] / 2 + s * disc for s in (-1, 1)] + [matrix[:, 2] / 2 + s * part.top * disc for s in (-1, 1)]
+            ends = [-matrix[:, 2] / 2 + s * disc for s in (-1, 1)] + [
+                matrix[:, 2] / 2 + s * part.top * disc for s in (-1, 1)
+            ]
             reach_high, reach_low = np.max(ends, 0), np.min(ends, 0)
         else:
             reach_high = np.sqrt((matrix**2).sum(1)) / 2 if part.kind == ELLIPSOID else np.abs(matrix).sum(1) / 2
@@ -97,12 +99,17 @@ def build_solid(placed: Placed, device: torch.device | str) -> Solid:
         inverses.append(np.linalg.inv(pose @ to_object @ local))
     palette = _palette(generator)
     return Solid(
-        torch.tensor(pose, dtype=torch.float32, device=device), torch.tensor(size, dtype=torch.float32, device=device),
-        torch.tensor(np.array(inverses), dtype=torch.float32, device=device), [p.kind for p in parts], [p.top for p in parts],
+        torch.tensor(pose, dtype=torch.float32, device=device),
+        torch.tensor(size, dtype=torch.float32, device=device),
+        torch.tensor(np.array(inverses), dtype=torch.float32, device=device),
+        [p.kind for p in parts],
+        [p.top for p in parts],
         torch.tensor(np.array([palette[p.colour] for p in parts]), dtype=torch.float32, device=device),
-        [p.texture for p in parts], float(generator.uniform(0.1, 0.9)), float(generator.choice([0.2, 0.5, 1.0])),
+        [p.texture for p in parts],
+        float(generator.uniform(0.1, 0.9)),
+        float(generator.choice([0.2, 0.5, 1.0])),
         float(generator.uniform(4, 14) / placed.longest),
-    )  # fmt: skip
+    )
 
 
 def _hsv(h: float, s: float, v: float) -> np.ndarray:
@@ -136,11 +143,19 @@ def draw_surroundings(g: np.random.Generator, reach: float) -> Surroundings:
     walls = np.stack([_hsv(g.random(), g.uniform(0.02, 0.35), g.uniform(0.45, 0.9)) for _ in range(3)])
     t = lambda x: torch.tensor(np.asarray(x), dtype=torch.float32)  # noqa: E731
     return Surroundings(
-        kind, t(light), g.uniform(0.03, 0.35), t([1.0, 1 - 0.15 * warm, 1 - 0.35 * warm]) * strength, t([low, high]),
-        t([base, base * g.uniform(0.5, 1.4)]).clamp(0.02, 0.95), int(g.integers(0, 5)), g.uniform(0.7, 5) / reach, t(walls),
-        (reach * g.uniform(2.2, 3.5), reach * g.uniform(1.8, 3.2), reach * g.uniform(2.0, 3.5)), g.uniform(0.7, 1.15),
+        kind,
+        t(light),
+        g.uniform(0.03, 0.35),
+        t([1.0, 1 - 0.15 * warm, 1 - 0.35 * warm]) * strength,
+        t([low, high]),
+        t([base, base * g.uniform(0.5, 1.4)]).clamp(0.02, 0.95),
+        int(g.integers(0, 5)),
+        g.uniform(0.7, 5) / reach,
+        t(walls),
+        (reach * g.uniform(2.2, 3.5), reach * g.uniform(1.8, 3.2), reach * g.uniform(2.0, 3.5)),
+        g.uniform(0.7, 1.15),
         t(g.random(8)),
-    )  # fmt: skip
+    )
 
 
 def draw_objects(g: np.random.Generator, split: str) -> list[Placed]:
@@ -151,11 +166,22 @@ def draw_objects(g: np.random.Generator, split: str) -> list[Placed]:
     spread = 0.45 * np.sqrt(count) + 0.15
     placed: list[Placed] = []
     for _ in range(count):
-        one = Placed(str(g.choice(names)), offset + int(g.integers(TRAIN_INSTANCES)), g.uniform(0.6, 1.15), (0, 0, 0), 0)
+        one = Placed(
+            str(g.choice(names)),
+            offset + int(g.integers(TRAIN_INSTANCES)),
+            g.uniform(0.6, 1.15),
+            (0, 0, 0),
+            0,
+        )
         base = [p for p in placed if p.family in _FLAT and p.place[2] == 0]
         if base and g.random() < 0.3:
             under = base[int(g.integers(len(base)))]
-            one = replace(one, longest=0.45, place=(*under.place[:2], float(extents(under)[2])), yaw=g.uniform(-3, 3))
+            one = replace(
+                one,
+                longest=0.45,
+                place=(*under.place[:2], float(extents(under)[2])),
+                yaw=g.uniform(-3, 3),
+            )
             if not any(p.place[2] > 0 for p in placed):
                 placed.append(one)
             continue
@@ -165,13 +191,22 @@ def draw_objects(g: np.random.Generator, split: str) -> list[Placed]:
     return placed[:MAX_OBJECTS]
 
 
-def find_place(g: np.random.Generator, one: Placed, others: list[Placed], near: tuple[float, float], reach: float) -> Placed | None:
+def find_place(
+    g: np.random.Generator,
+    one: Placed,
+    others: list[Placed],
+    near: tuple[float, float],
+    reach: float,
+) -> Placed | None:
     """The object at a free place within `reach` of `near` (None after 40 tries); mostly facing the camera's side."""
     mine = float(np.linalg.norm(extents(one)[:2])) / 2
     for _ in range(40):
         r, a = reach * np.sqrt(g.random()), g.uniform(0, 2 * np.pi)
         x, y = near[0] + r * np.cos(a), near[1] + r * np.sin(a)
-        if all(np.hypot(x - o.place[0], y - o.place[1]) > 0.86 * (mine + np.linalg.norm(extents(o)[:2]) / 2) for o in others):
+        if all(
+            np.hypot(x - o.place[0], y - o.place[1]) > 0.86 * (mine + np.linalg.norm(extents(o)[:2]) / 2)
+            for o in others
+        ):
             return replace(one, place=(x, y, 0.0), yaw=float(g.normal(0, 0.9)))
     return None
 
@@ -180,7 +215,11 @@ def move(g: np.random.Generator, number: int, placed: list[Placed]) -> list[Plac
     """One object translated, turned and sometimes rescaled; what stands on it comes along."""
     one = placed[number]
     if one.place[2] > 0:  # stacked: turn only
-        return [*placed[:number], replace(one, yaw=one.yaw + float(g.normal(0, 0.8))), *placed[number + 1 :]]
+        return [
+            *placed[:number],
+            replace(one, yaw=one.yaw + float(g.normal(0, 0.8))),
+            *placed[number + 1 :],
+        ]
     others = [p for i, p in enumerate(placed) if i != number and p.place[2] == 0]
     scale = float(g.uniform(0.75, 1.3)) if g.random() < 0.3 else 1.0
     grown = replace(one, longest=one.longest * scale)
@@ -199,23 +238,39 @@ def draw_view(g: np.random.Generator, placed: list[Placed]) -> View:
     middle = (places.min(0) + places.max(0)) / 2
     radius = max(np.linalg.norm(p.place[:2] - middle[:2]) + 0.5 * float(extents(p).max()) for p in placed)
     focal = g.uniform(0.8, 1.8)
-    aim = (*(middle[:2] + g.normal(0, 0.08, 2) * radius), 0.3 * float(max(extents(p)[2] for p in placed)))
-    return View(focal, max(1.3, radius * focal * g.uniform(2.1, 3.0)), g.uniform(-1.2, 1.2), g.uniform(0.2, 0.75), aim)
+    aim = (
+        *(middle[:2] + g.normal(0, 0.08, 2) * radius),
+        0.3 * float(max(extents(p)[2] for p in placed)),
+    )
+    return View(
+        focal,
+        max(1.3, radius * focal * g.uniform(2.1, 3.0)),
+        g.uniform(-1.2, 1.2),
+        g.uniform(0.2, 0.75),
+        aim,
+    )
 
 
 def turn_view(g: np.random.Generator, view: View) -> View:
     """The camera turned by up to 25 degrees, with a little dolly and height."""
     aim = tuple(float(a + d) for a, d in zip(view.aim, g.normal(0, 0.05, 3) * view.distance * 0.3, strict=True))
     return replace(
-        view, azimuth=view.azimuth + g.uniform(-0.44, 0.44), aim=aim, distance=view.distance * g.uniform(0.9, 1.12),
+        view,
+        azimuth=view.azimuth + g.uniform(-0.44, 0.44),
+        aim=aim,
+        distance=view.distance * g.uniform(0.9, 1.12),
         elevation=float(np.clip(view.elevation + g.uniform(-0.15, 0.15), 0.12, 1.0)),
-    )  # fmt: skip
+    )
 
 
 def camera_of(view: View) -> Camera:
     """The view's camera, batch of one."""
     flat = view.distance * np.cos(view.elevation)
-    eye = np.array(view.aim) + (flat * np.sin(view.azimuth), -flat * np.cos(view.azimuth), view.distance * np.sin(view.elevation))
+    eye = np.array(view.aim) + (
+        flat * np.sin(view.azimuth),
+        -flat * np.cos(view.azimuth),
+        view.distance * np.sin(view.elevation),
+    )
     matrix = look_at(torch.tensor(eye, dtype=torch.float32), torch.tensor(view.aim, dtype=torch.float32))
     return Camera(torch.tensor([[view.focal, view.focal, 0.5, 0.5]]), matrix[None])
 
@@ -233,6 +288,10 @@ def edit(g: np.random.Generator, task: str, placed: list[Placed], view: View) ->
             placed = move(g, number, placed)
     after: list[Placed | None] = list(placed)
     if task == "presence":
-        free = [i for i, p in enumerate(placed) if not any(q.place[2] > 0 and q.place[:2] == p.place[:2] and q is not p for q in placed)]
+        free = [
+            i
+            for i, p in enumerate(placed)
+            if not any(q.place[2] > 0 and q.place[:2] == p.place[:2] and q is not p for q in placed)
+        ]
         after[int(g.choice(free))] = None
     return after, turn_view(g, view) if task in ("camera", "all") else view

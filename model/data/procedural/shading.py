@@ -56,7 +56,9 @@ def grain(p: Tensor, phase: Tensor) -> Tensor:
     total = torch.zeros_like(p[:, 0])
     for k in range(5):
         f = 1.9**k
-        total = total + torch.sin(p[:, 0] * f * (2.1 + k) + phase[k] * 6) * torch.sin(p[:, 1] * f * 2.7 + phase[k + 1] * 9 + p[:, 2] * f) / (k + 1)
+        total = total + torch.sin(p[:, 0] * f * (2.1 + k) + phase[k] * 6) * torch.sin(
+            p[:, 1] * f * 2.7 + phase[k + 1] * 9 + p[:, 2] * f
+        ) / (k + 1)
     return total * 0.25 + 0.5
 
 
@@ -77,7 +79,10 @@ def background_hit(s: Surroundings, origin: Tensor, direction: Tensor) -> tuple[
     """Distance [R] (FAR: the sky) and surface number [R] (-1: the sky) of floor, table, walls."""
     x, y, height = s.room
     safe = torch.where(direction.abs() < 1e-7, 1e-7, direction)
-    best, surface = torch.full_like(origin[:, 0], FAR), torch.full_like(origin[:, 0], -1, dtype=torch.int64)
+    best, surface = (
+        torch.full_like(origin[:, 0], FAR),
+        torch.full_like(origin[:, 0], -1, dtype=torch.int64),
+    )
     planes = [(2, 0.0, 0)]
     if s.kind == TABLE:
         planes.append((2, -0.8, 1))
@@ -146,7 +151,14 @@ def _contact(solids: list[Solid], point: Tensor, normal: Tensor) -> Tensor:
     return left
 
 
-def shade(solids: list[Solid], s: Surroundings, origin: Tensor, direction: Tensor, hits: Hits, jitter: Tensor) -> Tensor:
+def shade(
+    solids: list[Solid],
+    s: Surroundings,
+    origin: Tensor,
+    direction: Tensor,
+    hits: Hits,
+    jitter: Tensor,
+) -> Tensor:
     """Linear colour [R, 3]; jitter [R, 4] uniform numbers for the soft shadows' rays."""
     on_object = hits.object >= 0
     plane, surface = background_hit(s, origin, direction)
@@ -161,7 +173,14 @@ def shade(solids: list[Solid], s: Surroundings, origin: Tensor, direction: Tenso
     lit = torch.zeros_like(distance)
     start = point + normal * 4e-3
     for k in (0, 1):
-        offset = torch.stack([jitter[:, 2 * k] - 0.5, jitter[:, 2 * k + 1] - 0.5, jitter[:, 2 * k] - jitter[:, 2 * k + 1]], -1)
+        offset = torch.stack(
+            [
+                jitter[:, 2 * k] - 0.5,
+                jitter[:, 2 * k + 1] - 0.5,
+                jitter[:, 2 * k] - jitter[:, 2 * k + 1],
+            ],
+            -1,
+        )
         towards = normalize(s.light + offset * s.softness, dim=-1)
         facing = (normal * towards).sum(-1)
         index = (solid_hit & (facing > 0)).nonzero()[:, 0]

@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
+
 import numpy as np
 import torch
 from torch import Tensor
 
-from ...geometry import Boxes, Camera, box_to_camera, camera_rays, pixel_centres, rigid_inverse, to_box_coordinates
+from ...geometry import (
+    Boxes,
+    Camera,
+    box_to_camera,
+    camera_rays,
+    pixel_centres,
+    rigid_inverse,
+    to_box_coordinates,
+)
 from ..frames import MAX_OBJECTS, TASKS, Frame, Pairs
 from .scenes import (
     FAMILY_NAMES,
@@ -25,6 +35,17 @@ from .tracer import trace
 _SPLITS = ("train", "unseen_instances", "unseen_families")
 
 
+@dataclass(frozen=True)
+class _Drawn:
+    """A pair before rendering; sides: placed objects and camera of source and target."""
+
+    task: str
+    sides: tuple[tuple[list[Placed | None], Camera], ...]
+    surroundings: Surroundings
+    shadows: int
+    family: Tensor
+
+
 class ProceduralSource:
     """A `PairSource` that needs no files."""
 
@@ -36,7 +57,13 @@ class ProceduralSource:
         self.device = torch.device(device)
 
     def pairs(
-        self, count: int, size: int, seed: int, *, split: str = "train", tasks: tuple[str, ...] | None = None
+        self,
+        count: int,
+        size: int,
+        seed: int,
+        *,
+        split: str = "train",
+        tasks: tuple[str, ...] | None = None,
     ) -> Pairs:
         """See `PairSource.pairs`; raises ValueError for an unknown split or task."""
         if split not in _SPLITS or not set(tasks or ()) <= set(TASKS):
@@ -45,6 +72,33 @@ class ProceduralSource:
 
     def pair(self, size: int, seed: int, index: int, split: str, tasks: tuple[str, ...] | None = None) -> Pairs:
         """Pair `index` of a seed, a batch of one."""
+        drawn = self._draw(seed, index, split, tasks)
+        source, target = (self.frame(p, c, drawn.surroundings, size, drawn.shadows) for p, c in drawn.sides)
+        task = torch.tensor([TASKS.index(drawn.task)], device=self.device)
+        return Pairs(source, target, task, drawn.family)
+
+    def turned_target(
+        self,
+        size: int,
+        seed: int,
+        index: int,
+        split: str,
+        slot: int,
+        angles: Tensor,
+        camera: Camera,
+    ) -> Frame:
+        """The target of a pair (see `pair`) once for each of `angles` [K] (radians), the object in `slot` turned by it
+        about its box's vertical axis, seen by `camera` [1]: [K] frames. For judging which way an object faces."""
+        drawn = self._draw(seed, index, split, None)
+        placed = drawn.sides[1][0]
+        frames = []
+        for angle in angles.tolist():
+            turned = [replace(p, yaw=p.yaw + angle) if i == slot and p else p for i, p in enumerate(placed)]
+            frames.append(self.frame(turned, camera, drawn.surroundings, size, drawn.shadows))
+        return join(frames)
+
+    def _draw(self, seed: int, index: int, split: str, tasks: tuple[str, ...] | None) -> _Drawn:
+        """Everything random about a pair, before anything is rendered."""
         g = np.random.default_rng((seed, index, _SPLITS.index(split)))
         task = draw_task(g, tasks)
         before = draw_objects(g, split)
@@ -53,17 +107,21 @@ class ProceduralSource:
         after, turned = edit(g, task, before, view)
         first, second = (camera_of(v).to(self.device) for v in (view, turned))
         shadows = int(g.integers(2**31))
-        source = self.frame(list(before), first, surroundings, size, shadows)
-        target = self.frame(after, second, surroundings, size, shadows)
+        sides: list[tuple[list[Placed | None], Camera]] = [([*before], first), ([*after], second)]
         if task == "presence" and g.random() < 0.5:
-            source, target = target, source
+            sides.reverse()
         family = torch.full((1, MAX_OBJECTS), -1, device=self.device)
         family[0, : len(before)] = torch.tensor([FAMILY_NAMES.index(p.family) for p in before])
-        return Pairs(source, target, torch.tensor([TASKS.index(task)], device=self.device), family)
+        return _Drawn(task, tuple(sides), surroundings, shadows, family)
 
     @torch.no_grad()
     def frame(
-        self, placed: list[Placed | None], camera: Camera, surroundings: Surroundings, size: int, seed: int
+        self,
+        placed: list[Placed | None],
+        camera: Camera,
+        surroundings: Surroundings,
+        size: int,
+        seed: int,
     ) -> Frame:
         """The scene seen by one camera, [1]; edges are sampled four times."""
         device = self.device
@@ -100,7 +158,10 @@ class ProceduralSource:
 
 def _background_normal(surface: Tensor, direction: Tensor) -> Tensor:
     """World normals of background surfaces by number; the sky faces the camera."""
-    table = torch.tensor([[0, 0, 1], [0, 0, 1], [1, 0, 0], [-1, 0, 0], [0, -1, 0], [0, 0, -1.0]], device=surface.device)
+    table = torch.tensor(
+        [[0, 0, 1], [0, 0, 1], [1, 0, 0], [-1, 0, 0], [0, -1, 0], [0, 0, -1.0]],
+        device=surface.device,
+    )
     toward = -torch.nn.functional.normalize(direction, dim=-1)
     return torch.where((surface >= 0)[:, None], table[surface.clamp_min(0)], toward)
 
@@ -110,7 +171,10 @@ def _edges(obj: Tensor, normal: Tensor) -> Tensor:
     edge = torch.zeros_like(obj, dtype=torch.bool)
     for axis in (0, 1):
         a, b = obj.narrow(axis, 0, obj.shape[axis] - 1), obj.narrow(axis, 1, obj.shape[axis] - 1)
-        n, m = normal.narrow(axis, 0, obj.shape[axis] - 1), normal.narrow(axis, 1, obj.shape[axis] - 1)
+        n, m = (
+            normal.narrow(axis, 0, obj.shape[axis] - 1),
+            normal.narrow(axis, 1, obj.shape[axis] - 1),
+        )
         change = (a != b) | ((n * m).sum(-1) < 0.8)
         edge.narrow(axis, 0, obj.shape[axis] - 1).logical_or_(change)
         edge.narrow(axis, 1, obj.shape[axis] - 1).logical_or_(change)
@@ -136,9 +200,15 @@ def _frame(colour, depth, index, normal, camera: Camera, boxes: Boxes, size: int
     as_map = lambda x: x.T.reshape(1, 3, size, size).contiguous()  # noqa: E731
     seen = normal @ camera.world_to_camera[0, :3, :3].T
     return Frame(
-        as_map(colour), index.view(1, size, size), depth.view(1, size, size), as_map(seen), as_map(coordinates), camera,
-        boxes, torch.zeros(1, device=depth.device),
-    )  # fmt: skip
+        as_map(colour),
+        index.view(1, size, size),
+        depth.view(1, size, size),
+        as_map(seen),
+        as_map(coordinates),
+        camera,
+        boxes,
+        torch.zeros(1, device=depth.device),
+    )
 
 
 def _on(s: Surroundings, device: torch.device) -> Surroundings:

@@ -112,7 +112,12 @@ def trace(solids: list[Solid], origin: Tensor, direction: Tensor) -> Hits:
     """Nearest hits of rays [R, 3] with all objects."""
     count = origin.shape[0]
     none = torch.full((count,), -1, device=origin.device)
-    hits = Hits(torch.full((count,), _MISS, device=origin.device), none, none.clone(), torch.zeros_like(origin))
+    hits = Hits(
+        torch.full((count,), _MISS, device=origin.device),
+        none,
+        none.clone(),
+        torch.zeros_like(origin),
+    )
     for number, solid in enumerate(solids):
         index = inside_bounds(solid, origin, direction).nonzero()[:, 0]
         if not len(index):
@@ -128,7 +133,11 @@ def trace(solids: list[Solid], origin: Tensor, direction: Tensor) -> Hits:
             normal = torch.where(nearer[:, None], n @ matrix[:3, :3], normal)
         found = part >= 0
         where = index[found]
-        hits.distance[where], hits.part[where], hits.normal[where] = best[found], part[found], normal[found]
+        hits.distance[where], hits.part[where], hits.normal[where] = (
+            best[found],
+            part[found],
+            normal[found],
+        )
         hits.object[where] = number
     hits.normal = torch.nn.functional.normalize(hits.normal, dim=-1)
     facing = (hits.normal * direction).sum(-1, keepdim=True)
