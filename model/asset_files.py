@@ -58,7 +58,8 @@ def _header(path: Path, text: str | None) -> dict[str, Any]:
         raise damaged(path)
     if version > FORMAT_VERSION:
         raise AssetFileError(
-            f"'{path.name}' has format {version} and this program reads up to {FORMAT_VERSION}: update the program."
+            f"'{path.name}' has format {version} and this program reads up to {FORMAT_VERSION}: "
+            "update the program."
         )
     if kind not in ("object", "background"):
         raise AssetFileError(

@@ -47,12 +47,14 @@ OnStep = Callable[[int, np.ndarray], None]
 
 @dataclass(frozen=True)
 class Result:
-    """image and carried uint8 [H, W, 3]; object_index int16 [H, W] into the scene's placements (-1: none);
-    depth float32 [H, W] metres (0 where no object); timings in seconds by part."""
+    """image and carried uint8 [H, W, 3]; object_index int16 [H, W] into the scene's placements (-1: none) and
+    carried_index, the same as the carried picture has it; depth float32 [H, W] metres (0 where no object);
+    timings in seconds by part."""
 
     image: np.ndarray
     carried: np.ndarray
     object_index: np.ndarray
+    carried_index: np.ndarray
     depth: np.ndarray
     timings: dict[str, float]
 
@@ -344,6 +346,7 @@ class NeuralAssetsPipeline(DiffusionPipeline):
         depth = torch.nn.functional.interpolate(surface.depth[:, None], size, mode="nearest-exact")
         return Result(
             _to_uint8(made), _to_uint8(full.image), index[0, 0].cpu().numpy().astype(np.int16),
+            full.slot[0].cpu().numpy().astype(np.int16),
             depth[0, 0].cpu().numpy().astype(np.float32), clock.spent,
         )  # fmt: skip
 

@@ -177,7 +177,8 @@ def run_stage(
     def make_batch(step: int, generator: torch.Generator):
         if stage.uses == "pairs":
             return stream.batch(offset + step, settings.batch).to(device)
-        return memory.batch(step, settings.batch, generator)
+        make = memory.pictures if stage.uses == "pictures" else memory.batch
+        return make(step, settings.batch, generator)
 
     def sample(path: Path) -> None:
         pairs = stream.batch(0, 8).to(device)

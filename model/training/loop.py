@@ -62,7 +62,8 @@ def step_generator(seed: int, step: int, rank: int = 0) -> torch.Generator:
 
 def train_stage(
     stage: Stage, name: str, make_batch: MakeBatch, settings: StageSettings, folder: Path, accelerator: Accelerator,
-    seed: int, leg_seconds: float = 0.0, checkpoint_seconds: float = 120.0, sample: Callable[[Path], None] | None = None,
+    seed: int, leg_seconds: float = 0.0, checkpoint_seconds: float = 120.0,
+    sample: Callable[[Path], None] | None = None,
 ) -> bool:  # fmt: skip
     """Train `stage` until its settings say so (True) or the leg's time is used up (False).
 
@@ -86,7 +87,8 @@ def train_stage(
 
 def _run(
     ready: nn.Module, stage: Stage, name: str, make_batch: MakeBatch, settings: StageSettings, folder: Path,
-    accelerator: Accelerator, seed: int, leg_seconds: float, checkpoint_seconds: float, optimizer, average, progress: Progress,
+    accelerator: Accelerator, seed: int, leg_seconds: float, checkpoint_seconds: float, optimizer, average,
+    progress: Progress,
     sample: Callable[[Path], None] | None,
 ) -> None:  # fmt: skip
     world, rank = accelerator.num_processes, accelerator.process_index

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from ..parts import Parts
 from .examples import Example, Precision, make_examples
 from .loop import step_generator
 from .pairs import PairStream
+from .pictures import Pictures, sampled_pictures
+
+PICTURES_SHARE = 3  # one in so many remembered batches is also sampled, which costs most
 
 
 class ExampleMemory:
@@ -30,12 +34,33 @@ class ExampleMemory:
         self.stream, self.parts, self.distinct, self.seed = stream, parts, distinct, seed
         self.precision, self.device = precision, device
         self.kept: dict[tuple[int, int], Example] = {}
+        self.kept_pictures: dict[tuple[int, int], tuple[Tensor, Tensor]] = {}
 
     def batch(self, step: int, count: int, generator: torch.Generator) -> Example:
         """The batch of `count` examples that belongs to `step`."""
         if not self.distinct:
             return self._make(step, count, generator)
-        number = int(np.random.default_rng((self.seed, step)).integers(self.distinct))
+        return self._numbered(self._number(step, self.distinct), count)
+
+    def pictures(self, step: int, count: int, generator: torch.Generator) -> Pictures:
+        """A batch with what the sampler makes of it; the denoiser must be finished before the first call."""
+        if not self.distinct:
+            example = self._make(step, count, generator)
+            with self.precision():
+                return Pictures(example, *sampled_pictures(self.parts, example, generator))
+        number = self._number(step, max(1, self.distinct // PICTURES_SHARE))
+        example, key = self._numbered(number, count), (number, count)
+        if key not in self.kept_pictures:
+            with self.precision():
+                made = sampled_pictures(self.parts, example, step_generator(self.seed + 78, number))
+            self.kept_pictures[key] = tuple((x * 255).round().byte() for x in made)  # type: ignore[assignment]
+        decoded, again = (x.float() / 255 for x in self.kept_pictures[key])
+        return Pictures(example, decoded, again)
+
+    def _number(self, step: int, distinct: int) -> int:
+        return int(np.random.default_rng((self.seed, step)).integers(distinct))
+
+    def _numbered(self, number: int, count: int) -> Example:
         key = (number, count)
         if key not in self.kept:
             self.kept[key] = self._make(number, count, step_generator(self.seed + 77, number)).packed()

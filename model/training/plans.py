@@ -30,7 +30,7 @@ PLANS: dict[str, Plan] = {
             "surface": replace(_BASE, minutes=15, batch=4, learning_rate=1e-3, decay=0.995),
             "denoiser": replace(_BASE, minutes=60, batch=8, learning_rate=4e-4, decay=0.998),
             "few_step": replace(_BASE, minutes=30, batch=8, learning_rate=2e-4, decay=0.998),
-            "fusion": replace(_BASE, minutes=20, batch=4, learning_rate=1e-3, decay=0.995),
+            "fusion": replace(_BASE, minutes=20, batch=8, learning_rate=1e-3, decay=0.995),
         },
         cached_pairs=2048,
         distinct_batches=256,

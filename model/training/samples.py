@@ -13,7 +13,7 @@ from ..layers import box_layers
 from ..parts import Parts
 from .examples import Example
 from .loop import step_generator
-from .stages import sampled_pictures
+from .pictures import sampled_pictures
 
 
 @torch.no_grad()

@@ -12,25 +12,23 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
-from ..conditions import appearance
 from ..data.frames import Pairs
-from ..denoiser import Condition, denoise, token_mask
+from ..denoiser import Condition, denoise
 from ..fusion import compose, fuse
-from ..layers import box_layers
-from ..networks import image_to_latents, latents_to_image, run_dense
+from ..layers import box_layers, true_fraction, true_layer
+from ..networks import image_to_latents, run_dense
 from ..parts import Parts
 from ..sampling import (
     START_TIME,
     flow_times,
     logit_normal_times,
     noised,
-    sample_flow,
     starting_latents,
 )
 from .examples import Example, as_removals, noisy_boxes, surface_targets
 from .losses import picture_loss, surface_loss, weighted_mean
+from .pictures import SAMPLER_STEPS, Pictures, condition_of
 
-SAMPLER_STEPS = 4
 DROP_ALL = 0.1  # share of samples without any condition (section 3.4)
 Logs = dict[str, float]
 
@@ -101,17 +99,6 @@ class SurfaceStage(Stage):
         return mask + 2 * fraction, {"mask": mask.item(), "fraction": fraction.item()}
 
 
-def condition_of(parts: Parts, example: Example) -> Condition:
-    """The denoiser's condition of an example; gradients reach the encoder and the tokens."""
-    objects, behind = appearance(parts.encoder, example.source, example.source_camera, example.source_boxes)
-    behind = behind * example.has_background[:, None, None]
-    tokens = parts.tokens(objects, example.pose(), behind, example.relative())
-    mask = token_mask(example.target_boxes.present, example.has_background)
-    if not parts.config.anchored:
-        return Condition(tokens, mask, None)
-    return Condition(tokens, mask, torch.cat([example.carried_latents, example.denoiser_maps], 1))
-
-
 def explained(example: Example, size: tuple[int, ...]) -> Tensor:
     """Loss weights [B, 1, h, w]: 0 where the target shows an object without an asset, 2 on objects, 1 elsewhere."""
     index = example.object_index
@@ -178,50 +165,27 @@ def visited_state(
 class FusionStage(Stage):
     """Blend, correction, masks and depth of the final picture, on pictures that the sampler made."""
 
+    uses = "pictures"
+
     def __init__(self, parts: Parts) -> None:
         super().__init__(parts, {"fusion": parts.fusion})
 
-    def forward(self, example: Example, generator: torch.Generator, progress: float) -> tuple[Tensor, Logs]:
-        decoded, again = sampled_pictures(self.parts, example, generator)
+    def forward(self, batch: Pictures, generator: torch.Generator, progress: float) -> tuple[Tensor, Logs]:
+        example = batch.example
         height, width = example.target.shape[-2:]
         camera, boxes = example.target_camera, example.target_boxes
         full = box_layers(camera, boxes, height, width)
         half = box_layers(camera, boxes, height // 2, width // 2)
-        result = fuse(self.parts.fusion, example.carried, decoded, again, example.maps, half.maps)
-        made = compose(result, example.carried, decoded, example.maps[:, 3:4])
+        result = fuse(self.parts.fusion, example.carried, batch.decoded, batch.again, example.maps, half.maps)
+        made = compose(result, example.carried, batch.decoded, example.maps[:, 3:4])
         weight = explained(example, (height, width))
         picture = picture_loss(made.float(), example.target, weight)
-        layer, fractions = _target_surface(example, full)
+        layer, fractions = true_layer(full, example.object_index), true_fraction(full, example.depth)
         mask, fraction = surface_loss(result.outputs, layer, fractions, full.slot, weight[:, 0] > 0)
         error = weighted_mean((made.detach() - example.target) ** 2, weight)
         before = weighted_mean((example.carried - example.target) ** 2, weight)
-        gain = float(10 * (before / error).log10())
-        return picture + 0.2 * mask + 0.2 * fraction, {
-            "loss": picture.item(),
-            "mask": mask.item(),
-            "gain_db": gain,
-        }
-
-
-def _target_surface(example: Example, layers) -> tuple[Tensor, Tensor]:
-    from ..layers import true_fraction, true_layer
-
-    return true_layer(layers, example.object_index), true_fraction(layers, example.depth)
-
-
-@torch.no_grad()
-def sampled_pictures(parts: Parts, example: Example, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-    """What the sampler makes of an example, decoded, and the carried picture through the autoencoder."""
-    condition = condition_of(parts, example)
-    noise = torch.randn(example.latents.shape, generator=generator).to(example.latents.device)
-    style = "carried" if parts.config.anchored else "noise"
-    state, start = starting_latents(example.carried_latents.float(), noise, style, START_TIME)
-    field = lambda z, t: denoise(parts.unet, z, t, condition).float()  # noqa: E731
-    latents = sample_flow(field, state, flow_times(SAMPLER_STEPS, start))
-    patch = parts.config.patch
-    decoded = latents_to_image(parts.autoencoder, latents, patch).float().clamp(0, 1)
-    again = latents_to_image(parts.autoencoder, example.carried_latents.float(), patch).float().clamp(0, 1)
-    return decoded, again
+        logs = {"loss": picture.item(), "mask": mask.item(), "gain_db": float(10 * (before / error).log10())}
+        return picture + 0.2 * mask + 0.2 * fraction, logs
 
 
 STAGES: dict[str, type[Stage]] = {

@@ -16,16 +16,24 @@ from model.training.examples import as_removals, make_examples
 from model.training.loop import Progress, StageSettings, learning_rate, step_generator, train_stage
 from model.training.memory import ExampleMemory
 from model.training.pairs import CachedPairs, render_cache
+from model.training.pictures import Pictures, sampled_pictures
 from model.training.plans import PLANS, shrink
-from model.training.stages import STAGES
+from model.training.stages import STAGES, Stage
 
 from .toys import ToyPairs, join_pairs, toy_boxes, toy_camera, toy_frame
 
 SIZE = 64
 
 
-def examples_of(parts: Parts, step: int, count: int, generator: torch.Generator):
-    return make_examples(ToyPairs(SIZE).batch(step, count), parts, generator)
+def batch_of(stage: Stage, step: int, count: int, generator: torch.Generator):
+    """What the stage takes, as `model.train` would make it."""
+    pairs = ToyPairs(SIZE).batch(step, count)
+    if stage.uses == "pairs":
+        return pairs
+    example = make_examples(pairs, stage.parts, generator)
+    if stage.uses == "examples":
+        return example
+    return Pictures(example, *sampled_pictures(stage.parts, example, generator))
 
 
 def train(parts: Parts, name: str, folder: Path, steps: int, fixed: bool = False, rate: float = 2e-3) -> bool:
@@ -33,10 +41,7 @@ def train(parts: Parts, name: str, folder: Path, steps: int, fixed: bool = False
     settings = StageSettings(steps=steps, batch=2, learning_rate=rate, warm_up=2, decay=0.9)
 
     def make_batch(step: int, generator: torch.Generator):
-        step = 0 if fixed else step
-        if stage.uses == "pairs":
-            return ToyPairs(SIZE).batch(step, 2)
-        return examples_of(parts, step, 2, step_generator(1, 0) if fixed else generator)
+        return batch_of(stage, 0 if fixed else step, 2, step_generator(1, 0) if fixed else generator)
 
     return train_stage(stage, name, make_batch, settings, folder, Accelerator(cpu=True), 3)
 
@@ -62,8 +67,7 @@ def test_resume_is_bit_equal(name, tmp_path):
         batches.append(step)
         if len(batches) == 4:
             raise Stop
-        pairs = ToyPairs(SIZE).batch(step, 2)
-        return pairs if stage.uses == "pairs" else examples_of(broken, step, 2, generator)
+        return batch_of(stage, step, 2, generator)
 
     with pytest.raises(Stop):  # a checkpoint after every step, then a crash in the fourth
         train_stage(
@@ -90,8 +94,7 @@ def test_resume_is_bit_equal(name, tmp_path):
 def test_every_stage_learns_one_batch(name, loss, tmp_path):
     parts = build_parts(model_config("anchored", "tiny"))
     stage = STAGES[name](parts)
-    generator = step_generator(1, 0)
-    batch = ToyPairs(SIZE).batch(0, 2) if stage.uses == "pairs" else examples_of(parts, 0, 2, generator)
+    batch = batch_of(stage, 0, 2, step_generator(1, 0))
     measure = lambda: sum(stage(batch, step_generator(7, k), 0.5)[1][loss] for k in range(4))  # noqa: E731
     before = measure()
     train(parts, name, tmp_path, 60, fixed=True, rate=4e-3)

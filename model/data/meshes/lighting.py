@@ -27,9 +27,9 @@ _BANDS = (math.pi,) + (2 * math.pi / 3,) * 3 + (math.pi / 4,) * 5  # cosine lobe
 class Lights:
     """Light of E environments, radiance scaled so that a white floor reflects about 1.
 
-    maps [E, 3, 256, 512] (half precision); glossy [E, L, 3, 32, 64] blurred; harmonics [E, 9, 3] irradiance
+    maps [E, 3, 256, 512] (half precision); glossy [E, L, 3, 32, 64] blurred, without the keys; harmonics [E, 9, 3] irradiance
     coefficients without the keys; key_direction [E, KEYS, 3] towards the light; key_colour [E, KEYS, 3]
-    irradiance facing it; key_spread [E, KEYS] radians; fan_weight [E, FAN] luminance around the fan's directions.
+    irradiance facing it; key_spread [E, KEYS] radians.
     """
 
     maps: Tensor
@@ -58,7 +58,7 @@ def prepare_lights(maps: list[np.ndarray]) -> Lights:
         up = torch.tensor([0.0, 0.0, 1.0])
         floor = irradiance(harmonics[None], up[None, None])[0, 0] + (colour * direction[:, 2:].clamp_min(0)).sum(0)
         scale = math.pi / (floor @ torch.tensor([0.2126, 0.7152, 0.0722])).clamp_min(1e-6)
-        tiny = functional.interpolate(sky, (32, 64), mode="area")[0].reshape(3, -1) * scale
+        tiny = functional.interpolate(rest.permute(2, 0, 1)[None], (32, 64), mode="area")[0].reshape(3, -1) * scale
         glossy = (kernels @ tiny.T).permute(0, 2, 1).reshape(len(GLOSS), 3, 32, 64)
         for name, value in (("maps", (sky[0] * scale).clamp_max(6e4).half()), ("glossy", glossy),
                             ("harmonics", harmonics * scale), ("key_direction", direction),
@@ -139,7 +139,7 @@ def sample_glossy(glossy: Tensor, directions: Tensor, roughness: Tensor) -> Tens
     """Blurred reflections: glossy [F, L, 3, h, w], directions [F, S, 3], roughness [F, S] -> [F, S, 3]."""
     frames, levels, channels = glossy.shape[:3]
     stacked = sample_maps(glossy.flatten(1, 2), directions).unflatten(-1, (levels, channels))
-    sharpness = (2 / roughness.clamp(0.05, 1) ** 4).clamp(GLOSS[-1], GLOSS[0]).log()
+    sharpness = lobe_sharpness(roughness).log()
     marks = torch.tensor(GLOSS, device=glossy.device).log()
     level = torch.zeros_like(sharpness)
     for i in range(levels - 1):
@@ -148,10 +148,22 @@ def sample_glossy(glossy: Tensor, directions: Tensor, roughness: Tensor) -> Tens
     return (stacked * weights[..., None]).sum(-2)
 
 
+def lobe_sharpness(roughness: Tensor) -> Tensor:
+    """Sharpness k of the reflection lobe exp(k (cos - 1)) for a roughness 0..1."""
+    return (2 / roughness.clamp(0.05, 1) ** 4).clamp(GLOSS[-1], GLOSS[0])
+
+
+def key_highlights(light: Lights, mirrored: Tensor, keys: Tensor, roughness: Tensor, seen: Tensor) -> Tensor:
+    """Reflections of the key lights: mirrored [F, S, 3], keys [F, KEYS, 3], seen [F, S, KEYS] -> radiance [F, S, 3]."""
+    blunt = 1 / lobe_sharpness(roughness)[..., None] + light.key_spread[:, None] ** 2 / 2
+    lobe = torch.exp(((mirrored @ keys.transpose(1, 2)) - 1) / blunt) / (2 * math.pi * blunt)
+    return (lobe * seen) @ light.key_colour
+
+
 def fan_directions(device: torch.device | str = "cpu") -> Tensor:
-    """Directions spread over the upper hemisphere by cosine, [FAN, 3]: one high up, the rest around."""
+    """Directions spread evenly over the upper hemisphere, [FAN, 3]: low ones around, the last high up."""
     index = torch.arange(FAN, device=device, dtype=torch.float32)
-    height = torch.sqrt(1 - (index + 0.5) / FAN * 0.94)
+    height = 0.12 + 0.88 * (index + 0.5) / FAN
     turn = index * 2.399963
     flat = torch.sqrt(1 - height**2)
     return torch.stack([flat * turn.cos(), flat * turn.sin(), height], -1)

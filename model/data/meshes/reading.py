@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
+
+from .raster import EMPTY, rasterise
 
 LEVELS = 5  # mip levels of every texture
 TEXTURE_LIMIT = 256
@@ -181,9 +184,46 @@ def _assemble(parts: list[Part], record: ObjectRecord) -> RawObject | None:
     inside = (vertices - (low + high) / 2) / padded
     normals = normals / np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-9)
     uv = np.nan_to_num(uv, nan=0.0, posinf=0.0, neginf=0.0)
+    faces = faces.reshape(-1, 3)
+    materials = [replace(part[5], picture=fill_gaps(part[5].picture, uv[faces[face_material == i]]))
+                 for i, part in enumerate(parts)]
     return RawObject(inside.astype(np.float32), normals.astype(np.float32), uv.astype(np.float32),
-                     faces.reshape(-1, 3), face_material, [part[5] for part in parts],
-                     (padded * scale).astype(np.float32), _is_closed(vertices, faces.reshape(-1, 3)))
+                     faces, face_material, materials,
+                     (padded * scale).astype(np.float32), _is_closed(vertices, faces))
+
+
+def fill_gaps(picture: np.ndarray, triangles: np.ndarray) -> np.ndarray:
+    """Spread the used parts of a texture [h, w, 3] into the unused ones between them.
+
+    Scans leave these black, which shows as dark seams. triangles [F, 3, 2]: the texture coordinates in use.
+    The used parts' outermost texels, blurred with black when the texture was reduced, are replaced too.
+    """
+    height, width = picture.shape[:2]
+    if min(height, width) < 16 or triangles.min() < -0.01 or triangles.max() > 1.01:
+        return picture
+    corners = torch.from_numpy(triangles * np.array([width, height])).float()
+    frame = torch.zeros(len(corners), dtype=torch.int64)
+    used = (rasterise(corners, torch.ones(len(corners), 3), frame, (1, height, width))[0] != EMPTY).numpy()
+    if used.mean() > 0.97 or not used.any():
+        return picture
+    inner = used & (_neighbours(used.astype(np.float32)[..., None])[..., 0] > 7.5)
+    colour = np.where(inner[..., None], picture, 0).astype(np.float32)
+    known = inner.astype(np.float32)[..., None]
+    for step in range(10):
+        total, count = _neighbours(colour), _neighbours(known)
+        fresh = (known == 0) & (count > 0)
+        colour, known = np.where(fresh, total / np.maximum(count, 1), colour), np.maximum(known, fresh)
+        if step == 1:  # islands too thin to have an inner part
+            thin = used[..., None] & (known == 0)
+            colour, known = np.where(thin, picture, colour), np.maximum(known, thin)
+    filled = np.where(known > 0, colour, picture[used].mean(0))
+    return np.clip(np.rint(filled), 0, 255).astype(np.uint8)
+
+
+def _neighbours(field: np.ndarray) -> np.ndarray:
+    """Sum over the eight neighbours of each texel of [h, w, C] (wrapping)."""
+    rows = field + np.roll(field, 1, 0) + np.roll(field, -1, 0)
+    return rows + np.roll(rows, 1, 1) + np.roll(rows, -1, 1) - field
 
 
 def _is_closed(vertices: np.ndarray, faces: np.ndarray) -> bool:

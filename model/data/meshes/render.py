@@ -15,11 +15,11 @@ from torch.nn import functional
 from ...geometry import Boxes, Camera, rigid_inverse
 from ..frames import Frame
 from .library import MeshLibrary
-from .lighting import Lights, turn_about_z
+from .lighting import Lights, fan_directions, turn_about_z
 from .raster import barycentric, rasterise, unpack
 from .scene import SceneBatch
 from .shading import Samples, shade
-from .shadows import ShadowMaps
+from .shadows import ShadowMaps, cast_shadows
 from .surfaces import FAR, Hits, hit_surfaces
 
 _TENT = ((-1, -1, 1), (-1, 0, 2), (-1, 1, 1), (0, -1, 2), (0, 0, 4), (0, 1, 2), (1, -1, 1), (1, 0, 2), (1, 1, 1))
@@ -98,7 +98,7 @@ def render(library: MeshLibrary, lights: Lights, scene: SceneBatch, size: int) -
     centre_rays = _rays(scene.camera, _sample_places(size, scene.mesh.device), size)
     hits = hit_surfaces(scene.around, _eye(scene.camera), centre_rays)
     edges = _edge_pixels(visible, hits, geometry, size)
-    samples, chosen = _samples(scene, geometry, visible, library, edges, size)
+    samples, chosen = _samples(scene, geometry, visible, library, edges, hits, size)
     colour = shade(library, lights, scene, samples, _shadows(lights, scene, geometry))
     image = _resolve(colour, chosen, edges, size)
     return _truth(scene, geometry, visible, hits, samples, image, size)
@@ -127,19 +127,26 @@ def _rays(camera: Camera, places: Tensor, size: int) -> Tensor:
 def _edge_pixels(visible: Visible, hits: Hits, geometry: Geometry, size: int) -> Tensor:
     """Pixels [F, H, W] whose nine samples see different things, bool."""
     slot = torch.cat([geometry.slot, geometry.slot.new_full((1,), -1)])
-    label = slot[visible.triangle].float() + 1  # triangle -1 reads the last entry
+    label = slot[visible.triangle]  # triangle -1 reads the last entry
     near = 1 / visible.depth  # 0 where empty
-    stacked = torch.stack([label, -label, near, -near], 1)
-    high = functional.max_pool2d(functional.pad(stacked, (1, 0, 1, 0), mode="replicate"), 3, 2)
-    edge = (high[:, 0] != -high[:, 1]) | (high[:, 2] > -high[:, 3] * 1.03)
-    kind = hits.kind.view(-1, 1, size, size).float()
-    both = torch.cat([kind, -kind], 1)
-    spread = functional.max_pool2d(functional.pad(both, (1, 1, 1, 1), mode="replicate"), 3, 1)
-    return edge | ((spread[:, 0] != -spread[:, 1]) & (-high[:, 1] == 0))
+    label = functional.pad(label[:, None].float(), (1, 0, 1, 0), mode="replicate")[:, 0]
+    near = functional.pad(near[:, None], (1, 0, 1, 0), mode="replicate")[:, 0]
+    middle, depth = label[:, 1::2, 1::2], near[:, 1::2, 1::2]
+    edge = torch.zeros_like(middle, dtype=torch.bool)
+    for dy, dx, weight in _TENT:
+        if weight < 4:
+            edge |= label[:, 1 + dy : 1 + dy + 2 * size : 2, 1 + dx : 1 + dx + 2 * size : 2] != middle
+            edge |= (near[:, 1 + dy : 1 + dy + 2 * size : 2, 1 + dx : 1 + dx + 2 * size : 2] - depth).abs() > 0.03 * depth
+    kind = hits.kind.view(-1, size, size)
+    bare = middle < 0
+    for step in (1, -1):  # borders of the surroundings themselves
+        down, right = torch.roll(kind, step, 1), torch.roll(kind, step, 2)
+        edge |= ((down != kind) | (right != kind)) & bare
+    return edge
 
 
 def _samples(scene: SceneBatch, geometry: Geometry, visible: Visible, library: MeshLibrary, edges: Tensor,
-             size: int) -> tuple[Samples, Tensor]:
+             hits: Hits, size: int) -> tuple[Samples, Tensor]:
     """The samples to shade: every pixel's centre, then (padded) those around the edges. Also places [F, S]."""
     frames, wide = edges.shape[0], 2 * size
     wanted = torch.zeros(frames, wide, wide, dtype=torch.bool, device=edges.device)
@@ -164,7 +171,8 @@ def _samples(scene: SceneBatch, geometry: Geometry, visible: Visible, library: M
     flat = barycentric(points, corners)
     weights = flat * inverse
     depth = 1 / weights.sum(-1)
-    samples = Samples(eye=eye, rays=rays, hits=hit_surfaces(scene.around, eye, rays), place=seen,
+    hits = hits + hit_surfaces(scene.around, eye, rays[:, size * size :])
+    samples = Samples(eye=eye, rays=rays, hits=hits, place=seen,
                       slot=geometry.slot[face], face=geometry.face[face], depth=depth,
                       weights=weights * depth[:, None], corners=corners / 2, pixels=size,
                       vertices=library.faces[geometry.face[face]])
@@ -172,9 +180,6 @@ def _samples(scene: SceneBatch, geometry: Geometry, visible: Visible, library: M
 
 
 def _shadows(lights: Lights, scene: SceneBatch, geometry: Geometry) -> tuple[ShadowMaps, ShadowMaps]:
-    from .lighting import fan_directions
-    from .shadows import cast_shadows
-
     around = scene.around
     turn = turn_about_z(around.turn)
     keys = lights.key_direction[around.environment] @ turn.transpose(1, 2)
@@ -182,7 +187,7 @@ def _shadows(lights: Lights, scene: SceneBatch, geometry: Geometry) -> tuple[Sha
     shared = (geometry.world, geometry.faces, geometry.frame)
     key_maps = cast_shadows(*shared, keys, around.centre, around.reach, softness, 128)
     fan = fan_directions(keys.device).expand(len(keys), -1, -1)
-    fan_maps = cast_shadows(*shared, fan, around.centre, around.reach, torch.full_like(fan[..., 0], 0.05), 64)
+    fan_maps = cast_shadows(*shared, fan, around.centre, around.reach, torch.full_like(fan[..., 0], 0.03), 64)
     return key_maps, fan_maps
 
 

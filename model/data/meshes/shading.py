@@ -13,6 +13,7 @@ from .lighting import (
     Lights,
     fan_directions,
     irradiance,
+    key_highlights,
     sample_glossy,
     sample_maps,
     turn_about_z,
@@ -89,7 +90,8 @@ def shade(library: MeshLibrary, lights: Lights, scene: SceneBatch, samples: Samp
     turn = turn_about_z(around.turn)  # environment to world; row vectors times it go back
     view = functional.normalize(samples.rays, dim=-1)
     keys = light.key_direction @ turn.transpose(1, 2)
-    facing = (looks.normal @ keys.transpose(1, 2)).clamp_min(0) * shadows[0].visibility(looks.point).transpose(1, 2)
+    seen = shadows[0].visibility(looks.point).transpose(1, 2)
+    facing = (looks.normal @ keys.transpose(1, 2)).clamp_min(0) * seen
     fan = fan_directions(view.device)
     weight = (looks.normal @ fan.T).clamp_min(0) * _fan_weights(light, turn, fan)[:, None]
     open_sky = (weight * shadows[1].visibility(looks.point).transpose(1, 2)).sum(-1) / weight.sum(-1).clamp_min(1e-6)
@@ -98,6 +100,8 @@ def shade(library: MeshLibrary, lights: Lights, scene: SceneBatch, samples: Samp
     received = received + facing @ light.key_colour
     mirrored = view - 2 * (view * looks.normal).sum(-1, keepdim=True) * looks.normal
     reflected = sample_glossy(light.glossy, mirrored @ turn, looks.roughness) * open_sky[..., None]
+    reflected = reflected + key_highlights(light, mirrored, keys, looks.roughness, seen * (facing > 0))
+    reflected = reflected.clamp_max(12)
     base = torch.lerp(torch.full_like(looks.albedo, 0.04), looks.albedo, looks.metallic[..., None])
     grazing = (1 + (view * looks.normal).sum(-1).clamp(-1, 0)) ** 5 * (1 - looks.roughness) ** 2
     fresnel = base + (1 - base) * grazing[..., None]

@@ -29,16 +29,14 @@ class ShadowMaps:
     def visibility(self, points: Tensor) -> Tensor:
         """How much of each light reaches world points [F, S, 3]: [F, L, S] 0..1."""
         frames, lights = self.basis.shape[:2]
-        local = ((points - self.centre[:, None]) / self.reach[:, None, None]) @ self.basis.flatten(1, 2).transpose(1, 2)
-        local = local.unflatten(-1, (lights, 3)).permute(0, 2, 1, 3)  # [F, L, S, 3]
-        grid = local[..., :2].flatten(0, 1)[:, None]
-        found = functional.grid_sample(self.maps.flatten(0, 1)[:, None], grid, padding_mode="border",
-                                       align_corners=False)[:, 0, 0].unflatten(0, (frames, lights))
-        steepness = (-self.basis[..., 2, 2].clamp_max(-1e-3) * self.reach[:, None])[..., None]
-        lift = points[:, None, :, 2] / steepness / 2  # along the light to the ground, in diameters
-        seen = (found * torch.exp(SHARPNESS * (lift + 0.005).clamp(0, _HIGHEST))).clamp(0, 1)
-        outside = local[..., :2].abs().amax(-1) > 0.98
-        return torch.where(outside, 1.0, seen)
+        relative = (points - self.centre[:, None]) / self.reach[:, None, None]
+        grid = relative[:, None] @ self.basis[..., :2, :].transpose(-1, -2)  # [F, L, S, 2]
+        found = functional.grid_sample(self.maps.flatten(0, 1)[:, None], grid.flatten(0, 1)[:, None],
+                                       padding_mode="border", align_corners=False)[:, 0, 0]
+        steepness = -self.basis[..., 2, 2].clamp_max(-1e-3) * self.reach[:, None]
+        lift = points[:, None, :, 2] / (2 * steepness[..., None])  # along the light to the ground, in diameters
+        lit = torch.exp((lift.add_(0.005)).clamp_(0, _HIGHEST).mul_(SHARPNESS))
+        return lit.mul_(found.unflatten(0, (frames, lights))).clamp_(0, 1)
 
 
 def light_basis(directions: Tensor) -> Tensor:
@@ -85,22 +83,11 @@ def _ground_depth(basis: Tensor, centre: Tensor, reach: Tensor, resolution: int)
 
 
 def _blur(maps: Tensor, softness: Tensor) -> Tensor:
-    """Blur [F, L, R, R] by `softness` [F, L]: a mix of three tent widths."""
+    """Blur [F, L, R, R] by Gaussians of deviation `softness` [F, L] (shares of the map): two matrix products."""
     resolution = maps.shape[-1]
-    radii = [max(1, round(share * resolution)) for share in (0.008, 0.03, 0.08)]
-    levels = [_tent(maps, radius) for radius in radii]
-    shares = torch.tensor([radius / resolution for radius in radii], device=maps.device)
-    place = softness[..., None, None]
-    first = ((place - shares[0]) / (shares[1] - shares[0])).clamp(0, 1)
-    second = ((place - shares[1]) / (shares[2] - shares[1])).clamp(0, 1)
-    mixed = torch.lerp(levels[0], levels[1], first)
-    return torch.lerp(mixed, levels[2], second)
-
-
-def _tent(maps: Tensor, radius: int) -> Tensor:
-    size = 2 * radius + 1
-    padded = functional.pad(maps, (2 * radius,) * 4, mode="replicate")
-    for _ in range(2):
-        padded = functional.avg_pool2d(padded, (1, size), 1)
-        padded = functional.avg_pool2d(padded, (size, 1), 1)
-    return padded
+    steps = torch.arange(resolution, device=maps.device, dtype=maps.dtype)
+    distance = (steps[:, None] - steps) / resolution
+    deviation = softness.clamp_min(0.8 / resolution)[..., None, None]
+    kernel = torch.exp(-0.5 * (distance / deviation) ** 2)
+    kernel = kernel / kernel.sum(-1, keepdim=True)
+    return kernel @ maps @ kernel.transpose(-1, -2)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zlib
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -76,7 +77,8 @@ class MeshSource:
             grounds.append(0.0 if rng.random() < 0.6 else rng.uniform(-1, 1) * plan.unit)
         self.drawn = [[self.records[stand.mesh].id for stand in _either(plan)] for plan in plans]
         step = 1 if self.device.type == "cpu" else 24
-        parts = [self._render(scenes[i : i + step], grounds[i : i + step], size) for i in range(0, count, step)]
+        chunks = [(scenes[i : i + step], grounds[i : i + step], size) for i in range(0, count, step)]
+        parts = self._render_all(chunks)
         source, target = (_join([part[side] for part in parts]) for side in (0, 1))
         family = torch.full((count, MAX_OBJECTS), -1, dtype=torch.int64)
         for k, plan in enumerate(plans):
@@ -84,6 +86,14 @@ class MeshSource:
                 family[k, slot] = self.family_index[stand.mesh]
         task = torch.tensor([plan.task for plan in plans], dtype=torch.int64)
         return Pairs(source, target, task.to(self.device), family.to(self.device))
+
+    def _render_all(self, chunks: list[tuple[list[SceneBatch], list[float], int]]) -> list[tuple[Frame, Frame]]:
+        """Render chunks; on a CPU one thread per pair is quicker than all threads on one pair."""
+        workers = min(torch.get_num_threads(), len(chunks))
+        if self.device.type != "cpu" or workers < 2:
+            return [self._render(*chunk) for chunk in chunks]
+        with ThreadPoolExecutor(workers, initializer=torch.set_num_threads, initargs=(1,)) as pool:
+            return list(pool.map(lambda chunk: self._render(*chunk), chunks))
 
     @torch.no_grad()
     def _render(self, scenes: list[SceneBatch], grounds: list[float], size: int) -> tuple[Frame, Frame]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import torch
 from torch import Tensor
@@ -25,6 +25,10 @@ class Hits:
     normal: Tensor
     uv: Tensor
 
+    def __add__(self, more: Hits) -> Hits:
+        """These rays and then those."""
+        return Hits(**{f.name: torch.cat([getattr(self, f.name), getattr(more, f.name)], 1) for f in fields(self)})
+
 
 def hit_surfaces(around: Surroundings, origin: Tensor, rays: Tensor) -> Hits:
     """Intersect rays [F, S, 3] (camera z = 1 per unit) from origin [F, 3] with the surroundings of F frames."""
@@ -33,8 +37,9 @@ def hit_surfaces(around: Surroundings, origin: Tensor, rays: Tensor) -> Hits:
     down = fall < -1e-6
     drop = (around.floor_height - origin[:, 2])[:, None]
     floor = torch.where(down, drop / torch.where(down, fall, -1.0), infinite)
-    wall, wall_normal = _walls(around, origin, rays)
-    table, table_normal = _table(around, origin, rays)
+    missing = (infinite, torch.zeros_like(rays))  # most scenes have no walls or no table: skip the work
+    wall, wall_normal = _walls(around, origin, rays) if (around.wall_plane[..., 2] > -_ROOMY).any() else missing
+    table, table_normal = _table(around, origin, rays) if (around.table[:, 2] > 0).any() else missing
     stacked = torch.stack([floor, wall, table], -1)
     distance, kind = stacked.min(-1)
     nothing = distance >= FAR

@@ -172,20 +172,11 @@ def shade(
     solid_hit = on_object | (surface >= 0)
     lit = torch.zeros_like(distance)
     start = point + normal * 4e-3
-    for k in (0, 1):
-        offset = torch.stack(
-            [
-                jitter[:, 2 * k] - 0.5,
-                jitter[:, 2 * k + 1] - 0.5,
-                jitter[:, 2 * k] - jitter[:, 2 * k + 1],
-            ],
-            -1,
-        )
-        towards = normalize(s.light + offset * s.softness, dim=-1)
-        facing = (normal * towards).sum(-1)
-        index = (solid_hit & (facing > 0)).nonzero()[:, 0]
-        clear = ~occluded(solids, start[index], towards[index] * 30)
-        lit[index] += 0.5 * facing[index] * clear
+    towards = normalize(s.light + _light_offsets(jitter) * s.softness, dim=-1)  # [2, R, 3]
+    facing = (normal * towards).sum(-1)
+    ray, index = (solid_hit & (facing > 0)).nonzero(as_tuple=True)
+    clear = ~occluded(solids, start[index], towards[ray, index] * 30)
+    lit.index_add_(0, index, 0.5 * facing[ray, index] * clear)
     ambient_low, ambient_high = s.sky
     ambient = ambient_low + (ambient_high - ambient_low) * (0.5 + 0.5 * normal[:, 2:])
     others = torch.where(on_object, 0.35 * _contact(solids, point, normal) + 0.65, _contact(solids, point, normal))
@@ -197,6 +188,12 @@ def shade(
     haze = (1 - torch.exp(-distance / 120))[:, None] * (s.kind == OPEN)
     colour = colour * (1 - haze) + haze * ambient_low
     return torch.where(solid_hit[:, None], colour, sky_colour(s, unit))
+
+
+def _light_offsets(jitter: Tensor) -> Tensor:
+    """Two points on the light [2, R, 3] from uniform numbers [R, 4]."""
+    a, b = jitter.view(-1, 2, 2).permute(2, 1, 0)  # [2, R] each
+    return torch.stack([a - 0.5, b - 0.5, a - b], -1)
 
 
 def tone(colour: Tensor, exposure: float) -> Tensor:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import torch
@@ -133,10 +134,10 @@ class ProceduralSource:
         jitter = torch.rand(size * size, 4, generator=generator).to(device)
         colour, distance, obj, normal = self._look(solids, surroundings, camera, uv, jitter)
         edge = _edges(obj.view(size, size), normal.view(size, size, 3)).view(-1).nonzero()[:, 0]
-        total = colour[edge]
-        for k, (du, dv) in enumerate(((0.25, 0.25), (-0.25, 0.25), (0.25, -0.25))):
-            shifted = uv[edge] + torch.tensor([du, dv], device=device) / size
-            total = total + self._look(solids, surroundings, camera, shifted, jitter[edge].roll(k + 1, 0))[0]
+        shifts = torch.tensor([[0.25, 0.25], [-0.25, 0.25], [0.25, -0.25]], device=device) / size
+        around = (uv[edge] + shifts[:, None]).reshape(-1, 2)  # [3 E, 2]
+        more = self._look(solids, surroundings, camera, around, jitter[edge].repeat(3, 1).roll(1, 0))[0]
+        total = colour[edge] + more.view(3, -1, 3).sum(0)
         colour[edge] = total / 4
         lookup = torch.tensor([*slots, -1], device=device)
         boxes = _boxes(placed, solids, slots, device)
@@ -216,7 +217,7 @@ def _on(s: Surroundings, device: torch.device) -> Surroundings:
     return Surroundings(**{**vars(s), **moved})
 
 
-def join(items):
+def join(items: list) -> Any:
     """Concatenate batches of one (pairs, frames, cameras, boxes) along the batch."""
     if isinstance(items[0], Tensor):
         return torch.cat(items)
