@@ -106,7 +106,8 @@ def encode_picture(
     picture = image_tensor(image, device)
     where, placed = camera_tensor(camera, device), boxes_tensor(boxes, device)
     rectangles = _require_visible(where, placed)
-    small = resized(picture, *model_size(*image.shape[:2], parts.config.size))
+    height, width = model_size(image.shape[0], image.shape[1], parts.config.size)
+    small = resized(picture, height, width)
     objects, behind = appearance(parts.encoder, small, where, placed)
     layers = box_layers(where, placed, *small.shape[-2:])
     outputs, surface = _surface(parts, small, layers, where, placed)
@@ -164,7 +165,8 @@ def _cut_out(
     to_camera = box_to_camera(camera, boxes)[0, slot].cpu().numpy()
     view = AssetView(
         np.ascontiguousarray(image[window]), mask[window].astype(np.uint8) * 255,
-        np.ascontiguousarray(fraction[window]).astype(np.float16), cropped, to_camera, boxes.size[0, slot].cpu().numpy(),
+        np.ascontiguousarray(fraction[window]).astype(np.float16), cropped, to_camera,
+        boxes.size[0, slot].cpu().numpy(),
     )  # fmt: skip
     inside = np.zeros((height, width), bool)
     inside[window] = mask[window]

@@ -108,7 +108,7 @@ def visible_slot(layers: BoxLayers, choice: Tensor) -> Tensor:
 
 
 def surface_coordinates(camera: Camera, boxes: Boxes, slot: Tensor, depth: Tensor) -> Tensor:
-    """Box coordinates [B, 3, H, W] of the surface at `depth` [B, H, W] in the box `slot` [B, H, W] (0 where slot < 0)."""
+    """Box coordinates [B, 3, H, W] of the surface at `depth` in the box `slot` [B, H, W] each; 0 where slot < 0."""
     batch, height, width = slot.shape
     rays = camera_rays(pixel_centres(height, width, slot.device).view(1, -1, 2), camera.intrinsics)
     points = rays * depth.reshape(batch, -1, 1)

@@ -52,7 +52,8 @@ def build_autoencoder(config: ModelConfig) -> AutoencoderKL:
 
 def build_encoder(config: ModelConfig) -> ViTModel:
     encoder = ViTModel(ViTConfig(**config.encoder))
-    encoder.pooler.requires_grad_(False)  # part of the file format, unused here
+    if encoder.pooler is not None:
+        encoder.pooler.requires_grad_(False)  # part of the file format, unused here
     return encoder
 
 
@@ -77,6 +78,7 @@ def build_dense(config: ModelConfig, inputs: int, outputs: int) -> UNet2DModel:
         **config.dense,
     )
     nn.init.zeros_(network.conv_out.weight)  # type: ignore[arg-type]
+    nn.init.zeros_(network.conv_out.bias)  # type: ignore[arg-type]
     return network
 
 

@@ -92,7 +92,7 @@ class NeuralAssetsPipeline(DiffusionPipeline):
         self._prepared: tuple[tuple[Any, ...], Prepared] | None = None
         for module in (autoencoder, unet, surface, fusion):
             if module is not None:
-                module.to(memory_format=torch.channels_last)
+                module.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
         for module in self.components.values():
             if isinstance(module, torch.nn.Module):
                 module.eval().requires_grad_(False)
@@ -294,6 +294,7 @@ class NeuralAssetsPipeline(DiffusionPipeline):
             if unconditional is None:
                 return made
             without = denoise(self.unet, z, t, unconditional)
+            assert guidance is not None
             return without + guidance * (made - without)
 
         def report(step: int, estimate: Tensor) -> None:

@@ -39,7 +39,7 @@ _SAMPLE_STAGES = ("denoiser", "few_step", "fusion")
 
 
 def parse(arguments: list[str] | None = None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m model.train", description=__doc__.split("\n\n")[0])
+    parser = argparse.ArgumentParser(prog="python -m model.train", description=(__doc__ or "").split("\n\n")[0])
     parser.add_argument("--preset", choices=PRESETS, default="anchored")
     parser.add_argument("--size", default="base", help="tiny, base (default: base)")
     parser.add_argument("--plan", choices=tuple(PLANS), default="cpu")
@@ -170,7 +170,8 @@ def run_stage(
         module.requires_grad_(False)
     for module in stage.trained.values():
         module.requires_grad_(True)
-    parts.encoder.pooler.requires_grad_(False)
+    if parts.encoder.pooler is not None:
+        parts.encoder.pooler.requires_grad_(False)
     seed = options.seed * 16 + list(STAGES).index(name)
     offset = list(STAGES).index(name) * 10_000_000
 

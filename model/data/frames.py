@@ -6,8 +6,9 @@ section 3.4: appearance from one frame, poses from the other). Slot i is the sam
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, fields
-from typing import Protocol
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
@@ -70,6 +71,15 @@ class Pairs:
 
     def __getitem__(self, index) -> Pairs:
         return Pairs(self.source[index], self.target[index], self.task[index], self.family[index])
+
+
+def join(items: list[Any], combine: Callable[[list[Tensor]], Tensor] = torch.cat) -> Any:
+    """Batches of frames, pairs, cameras, boxes (nested dataclasses of tensors) into one batch;
+    with `torch.stack` as `combine` the items are single ones without a batch dimension."""
+    first = items[0]
+    if isinstance(first, Tensor):
+        return combine(items)
+    return type(first)(**{name: join([getattr(item, name) for item in items], combine) for name in vars(first)})
 
 
 class PairSource(Protocol):

@@ -18,7 +18,7 @@ from torch.nn import functional
 
 from ..errors import AssetFileError
 from ..geometry import Boxes, Camera, camera_rays, pixel_centres
-from .frames import MAX_OBJECTS, TASKS, Frame, Pairs
+from .frames import MAX_OBJECTS, TASKS, Frame, Pairs, join
 
 FORMAT = 1
 FAR = 1000.0
@@ -61,7 +61,7 @@ class RecordedSource:
         for k, entry in enumerate(entries[:count]):
             for slot, item in enumerate(entry["objects"]):
                 family[k, slot] = self.family_names.index(item["family"])
-        return Pairs(_join(frames[0]), _join(frames[1]), task, family).to(self.device)
+        return Pairs(*(join(side, torch.stack) for side in frames), task, family).to(self.device)
 
 
 def write_recorded(folder: str | Path, parts: list[tuple[str, Pairs, list[list[dict[str, str]]]]],
@@ -73,7 +73,8 @@ def write_recorded(folder: str | Path, parts: list[tuple[str, Pairs, list[list[d
     for split, pairs, objects in parts:
         for k, items in enumerate(objects):
             name = f"{len(entries):03d}"
-            entry: dict[str, Any] = {"folder": name, "split": split, "task": TASKS[int(pairs.task[k])], "objects": items}
+            task = TASKS[int(pairs.task[k])]
+            entry: dict[str, Any] = {"folder": name, "split": split, "task": task, "objects": items}
             (folder / name).mkdir(parents=True, exist_ok=True)
             for side in SIDES:
                 entry[side] = _write_frame(folder / name, side, getattr(pairs, side)[k])
@@ -154,13 +155,3 @@ def _box_coordinates(points: Tensor, index: Tensor, camera: Camera, boxes: Boxes
     matrix, size = to_camera[slot], boxes.size[slot]
     inside = ((points - matrix[..., :3, 3])[..., None, :] @ matrix[..., :3, :3])[..., 0, :] / size
     return torch.where((index >= 0)[..., None], inside.clamp(-0.5, 0.5), 0.0)
-
-
-def _join(frames: list[Frame]) -> Frame:
-    """Single frames -> a batch."""
-    def stack(parts: list):
-        first = parts[0]
-        if isinstance(first, Tensor):
-            return torch.stack(parts)
-        return type(first)(**{name: stack([getattr(part, name) for part in parts]) for name in vars(first)})
-    return stack(frames)

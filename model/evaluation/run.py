@@ -34,16 +34,15 @@ class Portion:
 
 
 def portions(sources: Mapping[str, PairSource], quick: bool) -> list[Portion]:
-    """Procedural pairs, half unseen instances and half unseen families; the recorded meshes."""
-    result = []
-    if "procedural" in sources:
-        half = 8 if quick else 64
-        for split in ("unseen_instances", "unseen_families"):
-            result.append(Portion("procedural", sources["procedural"], split, half))
-    if "meshes" in sources:
-        count = 16 if quick else 32
-        result.append(Portion("meshes", sources["meshes"], "unseen_instances", count, count))
-    return result
+    """Procedural and recorded mesh pairs, each half unseen instances and half unseen families."""
+    half = {"procedural": 8 if quick else 64, "meshes": 8 if quick else 16}
+    chunk = {"procedural": CHUNK, "meshes": half["meshes"]}
+    return [
+        Portion(name, sources[name], split, half[name], chunk[name])
+        for name in half
+        if name in sources
+        for split in ("unseen_instances", "unseen_families")
+    ]
 
 
 def held_out(portion: Portion, size: int) -> Iterator[tuple[Pairs, Any]]:

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from ..carried import carry, edit_region
 from ..conditions import batch_sources, denoiser_maps, read_surface
-from ..data.frames import Frame, Pairs
+from ..data.frames import Frame, Pairs, join
 from ..geometry import Boxes, Camera, full_precision, pose_tokens_input, relative_pose
 from ..layers import BoxLayers, box_layers, true_fraction, true_layer
 from ..networks import image_to_latents, run_dense
@@ -163,18 +163,9 @@ def as_removals(pairs: Pairs) -> Pairs:
         return pairs
     count = len(appears)
     pick = torch.arange(count, device=appears.device) + count * appears.long()
-    source = _stack(pairs.source, pairs.target)[pick]
-    target = _stack(pairs.target, pairs.source)[pick]
+    source = join([pairs.source, pairs.target])[pick]
+    target = join([pairs.target, pairs.source])[pick]
     return Pairs(source, target, pairs.task, pairs.family)
-
-
-def _stack(first: Frame, second: Frame) -> Frame:
-    def join(a, b):
-        if isinstance(a, Tensor):
-            return torch.cat([a, b])
-        return type(a)(**{f.name: join(getattr(a, f.name), getattr(b, f.name)) for f in fields(a)})
-
-    return join(first, second)
 
 
 @full_precision

@@ -174,7 +174,7 @@ class Utilisation:
 def _matmul_rate(device: torch.device, dtype: torch.dtype) -> float:
     side = 8192 if device.type == "cuda" else 1024
     a = torch.randn(side, side, device=device, dtype=dtype)
-    a @ a
+    _ = a @ a
     begin, count = time.monotonic(), 0
     while time.monotonic() - begin < 0.5:
         (a @ a)[0, 0].item()

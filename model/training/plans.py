@@ -20,7 +20,7 @@ class Plan:
     bf16: bool = True
 
 
-_BASE = StageSettings(steps=0)
+_BASE = StageSettings(steps=0, warm_up=40)
 
 PLANS: dict[str, Plan] = {
     # two CPU cores, a few hours
@@ -33,7 +33,7 @@ PLANS: dict[str, Plan] = {
             "fusion": replace(_BASE, minutes=20, batch=8, learning_rate=1e-3, decay=0.995),
         },
         cached_pairs=2048,
-        distinct_batches=256,
+        distinct_batches=96,
     ),
     # one data-centre GPU, 30 minutes in legs of 9 (some minutes go to starting and fetching)
     "gpu30": Plan(

@@ -188,7 +188,7 @@ class FusionStage(Stage):
         return picture + 0.2 * mask + 0.2 * fraction, logs
 
 
-STAGES: dict[str, type[Stage]] = {
+STAGES: dict[str, Callable[[Parts], Stage]] = {
     "autoencoder": AutoencoderStage,
     "surface": SurfaceStage,
     "denoiser": DenoiserStage,

@@ -215,8 +215,8 @@ def test_rgbe_runs(tmp_path: Path) -> None:
 
 
 def test_built_in_sky_is_finite() -> None:
-    sky = built_in_sky(32)
-    assert sky.shape == (32, 64, 3) and np.isfinite(sky).all() and sky.max() > 100
+    sky = built_in_sky(256)
+    assert sky.shape == (256, 512, 3) and np.isfinite(sky).all() and sky.max() > 100
 
 
 def test_texture_gaps_are_filled() -> None:

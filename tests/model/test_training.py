@@ -11,6 +11,7 @@ import torch
 from accelerate import Accelerator
 
 from model.config import model_config
+from model.data.frames import join
 from model.parts import Parts, build_parts
 from model.training.examples import as_removals, make_examples
 from model.training.loop import Progress, StageSettings, learning_rate, step_generator, train_stage
@@ -20,7 +21,7 @@ from model.training.pictures import Pictures, sampled_pictures
 from model.training.plans import PLANS, shrink
 from model.training.stages import STAGES, Stage
 
-from .toys import ToyPairs, join_pairs, toy_boxes, toy_camera, toy_frame
+from .toys import ToyPairs, toy_boxes, toy_camera, toy_frame
 
 SIZE = 64
 
@@ -151,7 +152,7 @@ def test_appearing_objects_become_removals():
     two, one = toy_boxes([(-0.8, 0, 0), (0.8, 0, 0)], 3), toy_boxes([(-0.8, 0, 0)], 3)
     pair = ToyPairs(SIZE).batch(0, 1)
     appears = type(pair)(toy_frame(camera, one, SIZE), toy_frame(camera, two, SIZE), pair.task, pair.family)
-    swapped = as_removals(join_pairs([pair, appears]))
+    swapped = as_removals(join([pair, appears]))
     assert torch.equal(swapped.source.image[:1], pair.source.image)
     assert torch.equal(swapped.source.image[1:], appears.target.image)
     assert torch.equal(swapped.target.boxes.present[1], one.present[0])

@@ -7,7 +7,7 @@ import math
 import numpy as np
 import torch
 
-from model.data.frames import Frame, Pairs
+from model.data.frames import Frame, Pairs, join
 from model.geometry import Boxes, Camera, camera_rays, look_at, pixel_centres, rigid_inverse
 from model.layers import box_layers, surface_coordinates
 from model.scene import Box, PinholeCamera
@@ -69,7 +69,7 @@ class ToyPairs:
 
     def batch(self, step: int, count: int) -> Pairs:
         made = [self._pair(np.random.default_rng((step, k))) for k in range(count)]
-        return join_pairs(made)
+        return join(made)
 
     def _pair(self, draw: np.random.Generator) -> Pairs:
         places = [
@@ -80,16 +80,6 @@ class ToyPairs:
         source = toy_frame(toy_camera(), toy_boxes(places, 3), self.size)
         target = toy_frame(toy_camera(0.1), toy_boxes(moved, 3), self.size)
         return Pairs(source, target, torch.zeros(1, dtype=torch.int64), torch.tensor([[0, 0, -1]]))
-
-
-def join_pairs(pairs: list[Pairs]) -> Pairs:
-    def join(items):
-        if isinstance(items[0], torch.Tensor):
-            return torch.cat(items)
-        names = items[0].__dataclass_fields__
-        return type(items[0])(**{name: join([getattr(item, name) for item in items]) for name in names})
-
-    return join(pairs)
 
 
 def as_scene(frame: Frame) -> tuple[np.ndarray, list[Box], PinholeCamera]:

@@ -27,9 +27,9 @@ _BANDS = (math.pi,) + (2 * math.pi / 3,) * 3 + (math.pi / 4,) * 5  # cosine lobe
 class Lights:
     """Light of E environments, radiance scaled so that a white floor reflects about 1.
 
-    maps [E, 3, 256, 512] (half precision); glossy [E, L, 3, 32, 64] blurred, without the keys; harmonics [E, 9, 3] irradiance
-    coefficients without the keys; key_direction [E, KEYS, 3] towards the light; key_colour [E, KEYS, 3]
-    irradiance facing it; key_spread [E, KEYS] radians.
+    maps [E, 3, 256, 512] (half precision); glossy [E, L, 3, 32, 64] blurred, without the keys; harmonics
+    [E, 9, 3] irradiance coefficients without the keys; key_direction [E, KEYS, 3] towards the light;
+    key_colour [E, KEYS, 3] irradiance facing it; key_spread [E, KEYS] radians.
     """
 
     maps: Tensor

@@ -172,7 +172,8 @@ def _assemble(parts: list[Part], record: ObjectRecord) -> RawObject | None:
     starts = np.cumsum([0] + [len(part[0]) for part in parts[:-1]])
     faces = np.concatenate([part[3] + start for part, start in zip(parts, starts, strict=True)])
     face_material = np.concatenate([np.full(len(part[3]), i, np.int64) for i, part in enumerate(parts)])
-    vertices, normals, uv = (np.concatenate([part[i] for part in parts]) for i in (0, 1, 2))
+    vertices = np.concatenate([part[0] for part in parts])
+    normals, uv = np.concatenate([part[1] for part in parts]), np.concatenate([part[2] for part in parts])
     used, faces = np.unique(faces, return_inverse=True)
     vertices, normals, uv = vertices[used], normals[used], uv[used]
     low, high = vertices.min(0), vertices.max(0)

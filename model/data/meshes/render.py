@@ -135,8 +135,10 @@ def _edge_pixels(visible: Visible, hits: Hits, geometry: Geometry, size: int) ->
     edge = torch.zeros_like(middle, dtype=torch.bool)
     for dy, dx, weight in _TENT:
         if weight < 4:
-            edge |= label[:, 1 + dy : 1 + dy + 2 * size : 2, 1 + dx : 1 + dx + 2 * size : 2] != middle
-            edge |= (near[:, 1 + dy : 1 + dy + 2 * size : 2, 1 + dx : 1 + dx + 2 * size : 2] - depth).abs() > 0.03 * depth
+            rows = slice(1 + dy, 1 + dy + 2 * size, 2)
+            columns = slice(1 + dx, 1 + dx + 2 * size, 2)
+            edge |= label[:, rows, columns] != middle
+            edge |= (near[:, rows, columns] - depth).abs() > 0.03 * depth
     kind = hits.kind.view(-1, size, size)
     bare = middle < 0
     for step in (1, -1):  # borders of the surroundings themselves
@@ -187,7 +189,7 @@ def _shadows(lights: Lights, scene: SceneBatch, geometry: Geometry) -> tuple[Sha
     shared = (geometry.world, geometry.faces, geometry.frame)
     key_maps = cast_shadows(*shared, keys, around.centre, around.reach, softness, 128)
     fan = fan_directions(keys.device).expand(len(keys), -1, -1)
-    fan_maps = cast_shadows(*shared, fan, around.centre, around.reach, torch.full_like(fan[..., 0], 0.03), 64)
+    fan_maps = cast_shadows(*shared, fan, around.centre, around.reach, torch.full_like(fan[..., 0], 0.018), 64)
     return key_maps, fan_maps
 
 
@@ -218,7 +220,8 @@ def _truth(scene: SceneBatch, geometry: Geometry, visible: Visible, hits: Hits, 
     depth = hits.distance.clone()
     depth[frame, pixel] = samples.depth[centre]
     normals = hits.normal.clone()
-    normals = torch.where((hits.kind < 0)[..., None], -functional.normalize(samples.rays[:, : size * size], dim=-1), normals)
+    towards = -functional.normalize(samples.rays[:, : size * size], dim=-1)
+    normals = torch.where((hits.kind < 0)[..., None], towards, normals)
     normals[frame, pixel] = samples.normal(scene)[centre]
     normals = normals @ scene.camera.world_to_camera[:, :3, :3].transpose(1, 2)
     to_world = scene.boxes.pose[frame, slot]

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from ...geometry import Boxes, Camera
-from ..frames import MAX_OBJECTS, Frame, Pairs
+from ..frames import MAX_OBJECTS, Frame, Pairs, join
 from .around import draw_surroundings
 from .catalogue import NO_FRONT, Catalogue, split_members
 from .hdri import load_maps
@@ -79,7 +79,7 @@ class MeshSource:
         step = 1 if self.device.type == "cpu" else 24
         chunks = [(scenes[i : i + step], grounds[i : i + step], size) for i in range(0, count, step)]
         parts = self._render_all(chunks)
-        source, target = (_join([part[side] for part in parts]) for side in (0, 1))
+        source, target = (join([part[side] for part in parts]) for side in (0, 1))
         family = torch.full((count, MAX_OBJECTS), -1, dtype=torch.int64)
         for k, plan in enumerate(plans):
             for slot, stand in enumerate(_either(plan)):
@@ -97,7 +97,7 @@ class MeshSource:
 
     @torch.no_grad()
     def _render(self, scenes: list[SceneBatch], grounds: list[float], size: int) -> tuple[Frame, Frame]:
-        frame = render(self.library, self.lights, _join_scenes(scenes).to(self.device), size)
+        frame = render(self.library, self.lights, join(scenes).to(self.device), size)
         height = torch.tensor(grounds, dtype=torch.float32, device=self.device).repeat_interleave(2)
         frame = _lifted(frame, height)
         return frame[0::2], frame[1::2]
@@ -126,18 +126,6 @@ def _pair_scene(rng: np.random.Generator, plan: Plan, around: Surroundings) -> S
     gloss = torch.from_numpy(rng.normal(-0.12, 0.15, MAX_OBJECTS)).float().expand(2, -1)
     return SceneBatch(Camera(intrinsics, matrix), Boxes(pose, size, present), mesh, gloss,
                       Surroundings.stack([around, around]))
-
-
-def _join_scenes(scenes: list[SceneBatch]) -> SceneBatch:
-    return _join(scenes)
-
-
-def _join(parts: list):
-    """Concatenate (nested) dataclasses of tensors along the batch."""
-    first = parts[0]
-    if isinstance(first, Tensor):
-        return torch.cat(parts)
-    return type(first)(**{name: _join([getattr(part, name) for part in parts]) for name in vars(first)})
 
 
 def _lifted(frame: Frame, height: Tensor) -> Frame:

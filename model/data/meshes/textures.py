@@ -161,7 +161,8 @@ def _plaster(rng: np.random.Generator) -> Surface:
 def _cloth(rng: np.random.Generator) -> Surface:
     x, y = _grid()
     count = int(rng.integers(3, 9))
-    base, other = rng.uniform(0.3, 0.95, 3), rng.uniform(0.1, 0.9, 3)
+    base = rng.uniform(0.45, 0.9) * (1 + rng.uniform(-0.2, 0.2, 3))
+    other = rng.uniform(0.15, 0.7) * (1 + rng.uniform(-0.45, 0.45, 3))
     warp, weft = np.sin(2 * np.pi * x * count) > 0.2, np.sin(2 * np.pi * y * count) > 0.2
     mix = (0.5 * warp + 0.5 * weft * (rng.random() < 0.6))[..., None]
     weave = 1 + 0.05 * np.sin(2 * np.pi * x * 64) * np.sin(2 * np.pi * y * 64) + noise(rng, 0.3) * 0.03

@@ -41,15 +41,13 @@ def _legs(x: float, y: float, height: float, width: float, colour: int) -> list[
 
 
 def _wheels(x: float, y: float, radius: float, width: float) -> list[Part]:
-    wheel = lambda sx, sy: Part(CYLINDER, (sx * x, sy * y, radius), (2 * radius, 2 * radius, width), 3, roll=_SIDE)  # noqa: E731
-    hub = lambda sx, sy: Part(
-        CYLINDER,
-        (sx * (x + width * 0.3), sy * y, radius),
-        (radius, radius, width * 0.6),
-        4,
-        roll=_SIDE,
-    )  # noqa: E731
-    return [make(sx, sy) for sx in (-1, 1) for sy in (-1, 1) for make in (wheel, hub)]
+    parts = []
+    for sx in (-1, 1):
+        for sy in (-1, 1):
+            parts.append(Part(CYLINDER, (sx * x, sy * y, radius), (2 * radius, 2 * radius, width), 3, roll=_SIDE))
+            hub = (sx * (x + width * 0.3), sy * y, radius)
+            parts.append(Part(CYLINDER, hub, (radius, radius, width * 0.6), 4, roll=_SIDE))
+    return parts
 
 
 def car(g: np.random.Generator) -> list[Part]:

@@ -21,7 +21,7 @@ _FLAT = ("truck", "television", "sofa")  # something may stand on these
 
 @dataclass(frozen=True)
 class Placed:
-    """An instance in a scene: family, instance number, longest side in metres, place (x, y, z of its base), yaw, tilt."""
+    """An instance in a scene: family, instance number, longest side in metres, place (x, y, z of its base), yaw."""
 
     family: str
     instance: int

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 import torch
@@ -18,7 +17,7 @@ from ...geometry import (
     rigid_inverse,
     to_box_coordinates,
 )
-from ..frames import MAX_OBJECTS, TASKS, Frame, Pairs
+from ..frames import MAX_OBJECTS, TASKS, Frame, Pairs, join
 from .scenes import (
     FAMILY_NAMES,
     Placed,
@@ -215,11 +214,3 @@ def _frame(colour, depth, index, normal, camera: Camera, boxes: Boxes, size: int
 def _on(s: Surroundings, device: torch.device) -> Surroundings:
     moved = {k: v.to(device) for k, v in vars(s).items() if isinstance(v, Tensor)}
     return Surroundings(**{**vars(s), **moved})
-
-
-def join(items: list) -> Any:
-    """Concatenate batches of one (pairs, frames, cameras, boxes) along the batch."""
-    if isinstance(items[0], Tensor):
-        return torch.cat(items)
-    names = items[0].__dataclass_fields__
-    return type(items[0])(**{name: join([getattr(item, name) for item in items]) for name in names})
