@@ -78,19 +78,20 @@ def transform_points(matrix: Tensor, points: Tensor) -> Tensor:
 
 def transform_each(matrix: Tensor, points: Tensor) -> Tensor:
     """Apply a 4x4 matrix of its own to every point: matrix [..., 4, 4], points [..., 3]."""
-    return (matrix[..., :3, :3] * points[..., None, :]).sum(-1) + matrix[..., :3, 3]
+    return rotate_each(matrix, points) + matrix[..., :3, 3]
 
 
 def rotate_each(matrix: Tensor, vectors: Tensor) -> Tensor:
     """Apply the rotation of a 4x4 matrix of its own to every vector: matrix [..., 4, 4], vectors [..., 3]."""
-    return (matrix[..., :3, :3] * vectors[..., None, :]).sum(-1)
+    first, second, third = (matrix[..., :3, k] * vectors[..., k : k + 1] for k in range(3))
+    return first + second + third
 
 
 @full_precision
 def rigid_inverse(matrix: Tensor) -> Tensor:
     """Inverse of rotation + translation matrices [..., 4, 4]."""
     rotation = matrix[..., :3, :3].transpose(-1, -2)
-    translation = -(rotation @ matrix[..., :3, 3:])
+    translation = -rotate_each(matrix.transpose(-1, -2), matrix[..., :3, 3])[..., None]
     return torch.cat([torch.cat([rotation, translation], -1), matrix[..., 3:, :]], -2)
 
 
@@ -173,8 +174,7 @@ def to_box_coordinates(points: Tensor, to_camera: Tensor, size: Tensor) -> Tenso
 
     to_camera [..., 4, 4] and size [..., 3] broadcast against the points.
     """
-    centred = points - to_camera[..., :3, 3]
-    return (to_camera[..., :3, :3] * centred[..., :, None]).sum(-2) / size
+    return rotate_each(to_camera.transpose(-1, -2), points - to_camera[..., :3, 3]) / size
 
 
 def from_box_coordinates(coordinates: Tensor, to_camera: Tensor, size: Tensor) -> Tensor:

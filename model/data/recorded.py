@@ -61,7 +61,7 @@ class RecordedSource:
         for k, entry in enumerate(entries[:count]):
             for slot, item in enumerate(entry["objects"]):
                 family[k, slot] = self.family_names.index(item["family"])
-        return Pairs(*(join(side, torch.stack) for side in frames), task, family).to(self.device)
+        return Pairs(join(frames[0], torch.stack), join(frames[1], torch.stack), task, family).to(self.device)
 
 
 def write_recorded(folder: str | Path, parts: list[tuple[str, Pairs, list[list[dict[str, str]]]]],

@@ -9,7 +9,6 @@ import pytest
 from model.data.procedural import ProceduralSource
 from model.data.recorded import RecordedSource
 from model.evaluate import HELD_OUT_MESHES, load_sources, main, print_report
-
 from model.evaluation.run import Portion, evaluate, portions
 from model.evaluation.scores import KEYS, report
 from model.evaluation.sheet import choose, save_sheet

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import torch
 
@@ -10,7 +11,18 @@ from model.data.contact_sheet import sheet
 from model.data.frames import TASKS, Frame
 from model.data.procedural import ProceduralSource
 from model.data.procedural.families import HELD_OUT_FAMILIES
-from model.data.procedural.scenes import FAMILY_NAMES, TRAIN_FAMILIES, Placed, build_solid, camera_of, draw_view
+from model.data.procedural.frames import render_frames
+from model.data.procedural.scenes import (
+    FAMILY_NAMES,
+    TRAIN_FAMILIES,
+    TRAIN_INSTANCES,
+    Placed,
+    build_parts,
+    camera_of,
+    draw_objects,
+    draw_surroundings,
+    draw_view,
+)
 from model.geometry import box_to_camera, camera_rays, pixel_centres, to_box_coordinates
 
 SIZE = 64
@@ -27,7 +39,9 @@ def pairs(source):
 
 
 def same(a: Frame, b: Frame) -> bool:
-    return all(torch.equal(getattr(a, k), getattr(b, k)) for k in ("image", "object_index", "depth", "normals"))
+    """Equal but for the last bits of a colour, which depend on where vector instructions end."""
+    truth = all(torch.equal(getattr(a, k), getattr(b, k)) for k in ("object_index", "depth", "normals"))
+    return truth and bool((a.image - b.image).abs().max() < 1e-6)
 
 
 def test_equal_seeds_give_equal_pairs_whatever_the_count(source, pairs):
@@ -61,24 +75,20 @@ def test_pictures_and_normals_are_sound(pairs):
 
 
 @pytest.mark.parametrize("family", FAMILY_NAMES)
-def test_boxes_bound_their_objects_tightly(source, family):
+def test_boxes_bound_their_objects_tightly(family):
     """Seen from all around and above, an object's surface comes near every side of its box."""
     placed = Placed(family, 7, 1.0, (0.0, 0.0, 0.0), 0.3)
-    import numpy as np
-
-    from model.data.procedural.scenes import draw_surroundings
-
     g = np.random.default_rng(0)
     surroundings, view = draw_surroundings(g, 1.5), draw_view(g, [placed])
     low, high = torch.full((3,), 9.0), torch.full((3,), -9.0)
     for azimuth, elevation in ((0.0, 0.2), (1.57, 0.2), (3.14, 0.2), (4.71, 0.2), (0.5, 1.2)):
         camera = camera_of(type(view)(1.5, 2.6, azimuth, elevation, (0.0, 0.0, 0.3)))
-        frame = source.frame([placed], camera, surroundings, 128, 0)
+        frame = render_frames([[placed]], camera, surroundings, [0], 128)
         seen = frame.box_coordinates[0].flatten(1)[:, frame.object_index.flatten() == 0]
         low, high = torch.minimum(low, seen.amin(1)), torch.maximum(high, seen.amax(1))
     assert low.max() < -0.44 and high.min() > 0.44
     assert low[2] < -0.44 or family in ("television",)
-    assert build_solid(placed, "cpu").size.max() == pytest.approx(1.0, abs=1e-5)
+    assert build_parts(placed).size.max() == pytest.approx(1.0, abs=1e-5)
 
 
 def test_there_are_enough_families_and_held_out_ones_stay_out(source):
@@ -90,10 +100,6 @@ def test_there_are_enough_families_and_held_out_ones_stay_out(source):
 
 
 def test_held_out_instances_are_other_instances(source):
-    import numpy as np
-
-    from model.data.procedural.scenes import TRAIN_INSTANCES, draw_objects
-
     for seed in range(20):
         train = draw_objects(np.random.default_rng(seed), "train")
         held = draw_objects(np.random.default_rng(seed), "unseen_instances")
@@ -117,7 +123,7 @@ def test_every_task_does_what_it_says(source, task):
     else:
         assert not moved.any()
     if task == "identity":
-        assert torch.equal(first.image, second.image)
+        assert same(first, second)
 
 
 def test_unknown_splits_tasks_and_sources_are_refused(source):

@@ -21,7 +21,7 @@ from torch import Tensor
 from ...errors import AssetFileError
 from .reading import LEVELS, ObjectRecord, RawObject, list_objects, load_object
 
-CACHE_VERSION = 5
+CACHE_VERSION = 6
 TENSORS_PER_OBJECT = ("first_face", "face_count", "first_vertex", "vertex_count", "size", "flat_top", "closed")
 
 

@@ -186,8 +186,10 @@ def _assemble(parts: list[Part], record: ObjectRecord) -> RawObject | None:
     normals = normals / np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-9)
     uv = np.nan_to_num(uv, nan=0.0, posinf=0.0, neginf=0.0)
     faces = faces.reshape(-1, 3)
-    materials = [replace(part[5], picture=fill_gaps(part[5].picture, uv[faces[face_material == i]]))
-                 for i, part in enumerate(parts)]
+    materials = [part[5] for part in parts]
+    if record.source in SCANS:
+        materials = [replace(material, picture=fill_gaps(material.picture, uv[faces[face_material == i]]))
+                     for i, material in enumerate(materials)]
     return RawObject(inside.astype(np.float32), normals.astype(np.float32), uv.astype(np.float32),
                      faces, face_material, materials,
                      (padded * scale).astype(np.float32), _is_closed(vertices, faces))

@@ -96,7 +96,7 @@ def shade(library: MeshLibrary, lights: Lights, scene: SceneBatch, samples: Samp
     weight = (looks.normal @ fan.T).clamp_min(0) * _fan_weights(light, turn, fan)[:, None]
     open_sky = (weight * shadows[1].visibility(looks.point).transpose(1, 2)).sum(-1) / weight.sum(-1).clamp_min(1e-6)
     open_sky = torch.where(weight.sum(-1) > 1e-4, open_sky, 0.6) * _under_table(scene, samples, looks)
-    received = irradiance(light.harmonics, looks.normal @ turn) * (0.06 + 0.94 * open_sky**1.4)[..., None]
+    received = irradiance(light.harmonics, looks.normal @ turn) * (0.06 + 0.94 * open_sky)[..., None]
     received = received + facing @ light.key_colour
     mirrored = view - 2 * (view * looks.normal).sum(-1, keepdim=True) * looks.normal
     reflected = sample_glossy(light.glossy, mirrored @ turn, looks.roughness) * open_sky[..., None]

@@ -35,7 +35,8 @@ class ShadowMaps:
                                        padding_mode="border", align_corners=False)[:, 0, 0]
         steepness = -self.basis[..., 2, 2].clamp_max(-1e-3) * self.reach[:, None]
         lift = points[:, None, :, 2] / (2 * steepness[..., None])  # along the light to the ground, in diameters
-        lit = torch.exp((lift.add_(0.005)).clamp_(0, _HIGHEST).mul_(SHARPNESS))
+        bias = (lift * 0.25).clamp(0, 0.005)  # against self-shadowing; none on the ground
+        lit = torch.exp(lift.add_(bias).clamp_(0, _HIGHEST).mul_(SHARPNESS))
         return lit.mul_(found.unflatten(0, (frames, lights))).clamp_(0, 1)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 import numpy as np
 import torch
@@ -11,7 +12,6 @@ from ...geometry import Camera, look_at
 from ..frames import MAX_OBJECTS, TASK_SHARES, TASKS
 from .families import CYLINDER, ELLIPSOID, FAMILIES, HELD_OUT_FAMILIES, Part
 from .shading import OPEN, ROOM, TABLE, Surroundings
-from .tracer import Solid
 
 FAMILY_NAMES = tuple(FAMILIES)
 TRAIN_FAMILIES = tuple(name for name in FAMILY_NAMES if name not in HELD_OUT_FAMILIES)
@@ -73,13 +73,34 @@ def parts_of(placed: Placed) -> tuple[list[Part], np.random.Generator]:
     return FAMILIES[placed.family](generator), generator
 
 
+@lru_cache(maxsize=8192)
+def _proportions(family: str, instance: int) -> np.ndarray:
+    """Extents [3] of an instance whose longest side is 1."""
+    low, high = bounds(parts_of(Placed(family, instance, 1.0, (0, 0, 0), 0.0))[0])
+    return (high - low) / (high - low).max()
+
+
 def extents(placed: Placed) -> np.ndarray:
     """Size [3] in metres of the placed instance's box."""
-    low, high = bounds(parts_of(placed)[0])
-    return (high - low) * placed.longest / (high - low).max() * np.array(placed.stretch)
+    return _proportions(placed.family, placed.instance) * placed.longest * np.array(placed.stretch)
 
 
-def build_solid(placed: Placed, device: torch.device | str) -> Solid:
+@dataclass(frozen=True)
+class Built:
+    """A placed instance: box-to-world pose [4, 4], size [3] metres, world-to-part matrices [K, 4, 4], and per part
+    kind, top, texture and colour [K, 3]; material: roughness, sheen, texture scale."""
+
+    pose: np.ndarray
+    size: np.ndarray
+    to_part: np.ndarray
+    kinds: list[int]
+    tops: list[float]
+    textures: list[int]
+    colours: np.ndarray
+    material: tuple[float, float, float]
+
+
+def build_parts(placed: Placed) -> Built:
     """The placed instance, ready to trace."""
     parts, generator = parts_of(placed)
     low, high = bounds(parts)
@@ -98,18 +119,11 @@ def build_solid(placed: Placed, device: torch.device | str) -> Solid:
         local[:3, 3] = part.centre
         inverses.append(np.linalg.inv(pose @ to_object @ local))
     palette = _palette(generator)
-    return Solid(
-        torch.tensor(pose, dtype=torch.float32, device=device),
-        torch.tensor(size, dtype=torch.float32, device=device),
-        torch.tensor(np.array(inverses), dtype=torch.float32, device=device),
-        [p.kind for p in parts],
-        [p.top for p in parts],
-        torch.tensor(np.array([palette[p.colour] for p in parts]), dtype=torch.float32, device=device),
-        [p.texture for p in parts],
-        float(generator.uniform(0.1, 0.9)),
-        float(generator.choice([0.2, 0.5, 1.0])),
-        float(generator.uniform(4, 14) / placed.longest),
-    )
+    roughness, sheen = float(generator.uniform(0.1, 0.9)), float(generator.choice([0.2, 0.5, 1.0]))
+    material = (roughness, sheen, float(generator.uniform(4, 14) / placed.longest))
+    colours = np.array([palette[p.colour] for p in parts])
+    kinds, tops, textures = zip(*((p.kind, p.top, p.texture) for p in parts), strict=True)
+    return Built(pose, size, np.array(inverses), list(kinds), list(tops), list(textures), colours, material)
 
 
 def _hsv(h: float, s: float, v: float) -> np.ndarray:
@@ -129,7 +143,7 @@ def _palette(g: np.random.Generator) -> np.ndarray:
 
 
 def draw_surroundings(g: np.random.Generator, reach: float) -> Surroundings:
-    """Open ground, a room or a table top, with its light."""
+    """Open ground, a room or a table top, with its light; a batch of one."""
     kind = int(g.choice([OPEN, ROOM, TABLE]))
     azimuth, height = g.uniform(0, 2 * np.pi), g.uniform(0.45, 1.2)
     light = np.array([np.cos(azimuth) * np.cos(height), np.sin(azimuth) * np.cos(height), np.sin(height)])
@@ -141,21 +155,25 @@ def draw_surroundings(g: np.random.Generator, reach: float) -> Surroundings:
         low, high = (np.full(3, g.uniform(0.4, 0.8)) * (1, 0.97, 0.9) for _ in range(2))
     base = _hsv(g.choice([0.08, 0.1, 0.27, 0.6, g.random()]), g.uniform(0.05, 0.5), g.uniform(0.15, 0.7))
     walls = np.stack([_hsv(g.random(), g.uniform(0.02, 0.35), g.uniform(0.45, 0.9)) for _ in range(3)])
-    t = lambda x: torch.tensor(np.asarray(x), dtype=torch.float32)  # noqa: E731
-    return Surroundings(
-        kind,
-        t(light),
-        g.uniform(0.03, 0.35),
-        t([1.0, 1 - 0.15 * warm, 1 - 0.35 * warm]) * strength,
-        t([low, high]),
-        t([base, base * g.uniform(0.5, 1.4)]).clamp(0.02, 0.95),
-        int(g.integers(0, 5)),
-        g.uniform(0.7, 5) / reach,
-        t(walls),
-        (reach * g.uniform(2.2, 3.5), reach * g.uniform(1.8, 3.2), reach * g.uniform(2.0, 3.5)),
-        g.uniform(0.7, 1.15),
-        t(g.random(8)),
-    )
+    warmth = np.array([1.0, 1 - 0.15 * warm, 1 - 0.35 * warm])
+    second = base * g.uniform(0.5, 1.4)
+    values = {
+        "light": light,
+        "softness": g.uniform(0.03, 0.35),
+        "light_colour": warmth * strength,
+        "sky_low": low,
+        "sky_high": high,
+        "ground_one": base.clip(0.02, 0.95),
+        "ground_two": second.clip(0.02, 0.95),
+        "ground_scale": g.uniform(0.7, 5) / reach,
+        "walls": walls,
+        "room": reach * np.array([g.uniform(2.2, 3.5), g.uniform(1.8, 3.2), g.uniform(2.0, 3.5)]),
+        "exposure": g.uniform(0.7, 1.15),
+        "phase": g.random(8),
+    }
+    tensors = {k: torch.tensor(np.asarray(v)[None], dtype=torch.float32) for k, v in values.items()}
+    texture = torch.tensor([int(g.integers(0, 5))])
+    return Surroundings(kind=torch.tensor([kind]), ground_texture=texture, **tensors)
 
 
 def draw_objects(g: np.random.Generator, split: str) -> list[Placed]:

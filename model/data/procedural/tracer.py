@@ -1,4 +1,8 @@
-"""Rays against scenes of analytic parts: nearest hits and occlusion, in torch, without a loop over pixels."""
+"""Rays against scenes of analytic parts: nearest hits and occlusion, in torch, without a loop over pixels or frames.
+
+All frames of a batch are traced at once: rays lie flat behind one another and know their frame. The loops run over
+object slots and parts only. Arithmetic is element by element, so a ray's result does not depend on its neighbours.
+"""
 
 from __future__ import annotations
 
@@ -7,32 +11,44 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from .families import BOX, ELLIPSOID
+from ...geometry import rotate_each, transform_each
+from .families import BOX, CYLINDER, ELLIPSOID
 
 _EPSILON = 1e-3
 _MISS = torch.inf
 
 
 @dataclass(frozen=True)
-class Solid:
-    """One placed object: box-to-world pose [4, 4], size [3] metres, and its parts' world-to-part matrices
-    [K, 4, 4], kinds and tops [K], colours [K, 3], textures [K], roughness and sheen of its material."""
+class Solids:
+    """Placed objects of F frames in N slots of at most K parts.
+
+    pose [F, N, 4, 4] box-to-world, size [F, N, 3] metres, present [F, N]; to_part [F, N, K, 4, 4] world-to-part,
+    kind [F, N, K] (-1: no part), top [F, N, K], colour [F, N, K, 3], texture [F, N, K]; of the material [F, N]:
+    roughness, sheen, texture_scale.
+    """
 
     pose: Tensor
     size: Tensor
+    present: Tensor
     to_part: Tensor
-    kinds: list[int]
-    tops: list[float]
-    colours: Tensor
-    textures: list[int]
-    roughness: float
-    sheen: float
-    texture_scale: float
+    kind: Tensor
+    top: Tensor
+    colour: Tensor
+    texture: Tensor
+    roughness: Tensor
+    sheen: Tensor
+    texture_scale: Tensor
+
+    def part_kinds(self) -> list[list[tuple[int, ...]]]:
+        """For every slot and part the kinds that occur in any frame (read once, on the host)."""
+        table = self.kind.cpu()
+        return [[tuple(k for k in (BOX, ELLIPSOID, CYLINDER) if bool((part == k).any())) for part in slot.unbind(-1)]
+                for slot in table.unbind(1)]  # fmt: skip
 
 
 @dataclass
 class Hits:
-    """distance [R] along unnormalised directions (inf: none), object [R] (-1), part [R], normal [R, 3] world."""
+    """distance [R] along unnormalised directions (inf: none), object slot [R] (-1), part [R], normal [R, 3] world."""
 
     distance: Tensor
     object: Tensor
@@ -40,22 +56,26 @@ class Hits:
     normal: Tensor
 
 
-def _affine(matrix: Tensor, points: Tensor) -> Tensor:
-    return points @ matrix[:3, :3].T + matrix[:3, 3]
-
-
-def inside_bounds(solid: Solid, origin: Tensor, direction: Tensor) -> Tensor:
-    """Which rays [R, 3] may hit the object: a slab test with its box."""
-    rotation = solid.pose[:3, :3]
-    o = (origin - solid.pose[:3, 3]) @ rotation / solid.size
-    d = direction @ rotation / solid.size
+def inside_bounds(solids: Solids, slot: int, frame: Tensor, origin: Tensor, direction: Tensor) -> Tensor:
+    """Numbers of the rays [R, 3] of frames [R] that may hit the object in `slot`: its sphere, then its box."""
+    radius = solids.size[:, slot].norm(dim=-1) / 2 * solids.present[:, slot]
+    away = solids.pose[:, slot, :3, 3][frame] - origin
+    along, length = (away * direction).sum(-1), (direction * direction).sum(-1)
+    reach = radius[frame] ** 2
+    near_ray = (away * away).sum(-1) - along.clamp_min(0) ** 2 / length < reach
+    rays = near_ray.nonzero()[:, 0]
+    pose, size = solids.pose[frame[rays], slot], solids.size[frame[rays], slot]
+    turn = pose.transpose(-1, -2)  # world -> box, for directions
+    o = rotate_each(turn, -away[rays]) / size
+    d = rotate_each(turn, direction[rays]) / size
     d = torch.where(d.abs() < 1e-9, 1e-9, d)
     first, second = (-0.502 - o) / d, (0.502 - o) / d
     leave = torch.maximum(first, second).amin(-1)
-    return (torch.minimum(first, second).amax(-1) < leave) & (leave > _EPSILON)
+    enter = torch.minimum(first, second).amax(-1)
+    return rays[(enter < leave) & (leave > _EPSILON)]
 
 
-def hit_part(kind: int, top: float, o: Tensor, d: Tensor) -> tuple[Tensor, Tensor]:
+def hit_part(kind: int, top: Tensor, o: Tensor, d: Tensor) -> tuple[Tensor, Tensor]:
     """Nearest hit of rays with a unit primitive: distance [R], normal [R, 3] in the part's coordinates."""
     if kind == BOX:
         return _hit_box(o, d)
@@ -79,7 +99,7 @@ def _hit_box(o: Tensor, d: Tensor) -> tuple[Tensor, Tensor]:
     return t, normal
 
 
-def _hit_cylinder(top: float, o: Tensor, d: Tensor) -> tuple[Tensor, Tensor]:
+def _hit_cylinder(top: Tensor, o: Tensor, d: Tensor) -> tuple[Tensor, Tensor]:
     slope = -0.5 * (1 - top)
     r0 = 0.5 + 0.5 * slope
     at, dt = r0 + slope * o[:, 2], slope * d[:, 2]
@@ -108,55 +128,57 @@ def _hit_cylinder(top: float, o: Tensor, d: Tensor) -> tuple[Tensor, Tensor]:
     return best, normal
 
 
-def trace(solids: list[Solid], origin: Tensor, direction: Tensor) -> Hits:
-    """Nearest hits of rays [R, 3] with all objects."""
+def trace(solids: Solids, frame: Tensor, origin: Tensor, direction: Tensor) -> Hits:
+    """Nearest hits of rays [R, 3] of frames [R] with all objects of their frames."""
     count = origin.shape[0]
     none = torch.full((count,), -1, device=origin.device)
-    hits = Hits(
-        torch.full((count,), _MISS, device=origin.device),
-        none,
-        none.clone(),
-        torch.zeros_like(origin),
-    )
-    for number, solid in enumerate(solids):
-        index = inside_bounds(solid, origin, direction).nonzero()[:, 0]
-        if not len(index):
+    hits = Hits(torch.full((count,), _MISS, device=origin.device), none, none.clone(), torch.zeros_like(origin))
+    for slot, parts in enumerate(solids.part_kinds()):
+        if not any(parts):
             continue
-        o, d = origin[index], direction[index]
-        best, part, normal = hits.distance[index], torch.full_like(index, -1), torch.zeros_like(o)
-        for k, kind in enumerate(solid.kinds):
-            matrix = solid.to_part[k]
-            t, n = hit_part(kind, solid.tops[k], _affine(matrix, o), d @ matrix[:3, :3].T)
-            nearer = t < best
-            best = torch.where(nearer, t, best)
-            part = torch.where(nearer, k, part)
-            normal = torch.where(nearer[:, None], n @ matrix[:3, :3], normal)
-        found = part >= 0
-        where = index[found]
-        hits.distance[where], hits.part[where], hits.normal[where] = (
-            best[found],
-            part[found],
-            normal[found],
-        )
-        hits.object[where] = number
+        rays = inside_bounds(solids, slot, frame, origin, direction)
+        for part, kinds in enumerate(parts):
+            for kind in kinds:
+                _nearest(solids, hits, slot, part, kind, rays, frame, origin, direction)
     hits.normal = torch.nn.functional.normalize(hits.normal, dim=-1)
     facing = (hits.normal * direction).sum(-1, keepdim=True)
     hits.normal = torch.where(facing > 0, -hits.normal, hits.normal)
     return hits
 
 
-def occluded(solids: list[Solid], origin: Tensor, direction: Tensor) -> Tensor:
+def _rays_of(solids: Solids, slot: int, part: int, kind: int, rays: Tensor, frame: Tensor) -> Tensor:
+    """Those of `rays` whose frame has a part of this kind there."""
+    return rays[solids.kind[frame[rays], slot, part] == kind]
+
+
+def _hit(solids: Solids, slot: int, part: int, kind: int, rays: Tensor, frame, origin, direction):
+    where = frame[rays]
+    matrix = solids.to_part[where, slot, part]
+    o, d = transform_each(matrix, origin[rays]), rotate_each(matrix, direction[rays])
+    return (*hit_part(kind, solids.top[where, slot, part], o, d), matrix)
+
+
+def _nearest(solids, hits: Hits, slot: int, part: int, kind: int, rays, frame, origin, direction) -> None:
+    """Enter the hits of one part into `hits` where they are nearer."""
+    rays = _rays_of(solids, slot, part, kind, rays, frame)
+    distance, normal, matrix = _hit(solids, slot, part, kind, rays, frame, origin, direction)
+    nearer = distance < hits.distance[rays]
+    rays = rays[nearer]
+    hits.distance[rays], hits.object[rays], hits.part[rays] = distance[nearer], slot, part
+    hits.normal[rays] = rotate_each(matrix[nearer].transpose(-1, -2), normal[nearer])  # inverse transpose
+
+
+def occluded(solids: Solids, frame: Tensor, origin: Tensor, direction: Tensor) -> Tensor:
     """Whether anything stands between `origin` and `origin + direction` (shadow rays), [R] bool."""
     blocked = torch.zeros(origin.shape[0], dtype=torch.bool, device=origin.device)
-    for solid in solids:
-        index = (inside_bounds(solid, origin, direction) & ~blocked).nonzero()[:, 0]
-        if not len(index):
+    for slot, parts in enumerate(solids.part_kinds()):
+        if not any(parts):
             continue
-        o, d = origin[index], direction[index]
-        near = torch.zeros_like(index, dtype=torch.bool)
-        for k, kind in enumerate(solid.kinds):
-            matrix = solid.to_part[k]
-            t, _ = hit_part(kind, solid.tops[k], _affine(matrix, o), d @ matrix[:3, :3].T)
-            near |= t < 1
-        blocked[index] = near
+        rays = inside_bounds(solids, slot, frame, origin, direction)
+        rays = rays[~blocked[rays]]
+        for part, kinds in enumerate(parts):
+            for kind in kinds:
+                mine = _rays_of(solids, slot, part, kind, rays, frame)
+                distance, _, _ = _hit(solids, slot, part, kind, mine, frame, origin, direction)
+                blocked[mine] |= distance < 1
     return blocked
