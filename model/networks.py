@@ -82,6 +82,16 @@ def build_dense(config: ModelConfig, inputs: int, outputs: int) -> UNet2DModel:
     return network
 
 
+def build_surface(config: ModelConfig) -> UNet2DModel:
+    """Reads source pictures: which box's object is seen, and how deep in the box."""
+    return build_dense(config, SURFACE_INPUTS, SURFACE_OUTPUTS)
+
+
+def build_fusion(config: ModelConfig) -> UNet2DModel:
+    """Joins the carried picture and the denoiser's."""
+    return build_dense(config, FUSION_INPUTS, FUSION_OUTPUTS)
+
+
 def run_dense(network: UNet2DModel, full: Tensor, layers: Tensor) -> Tensor:
     """full [B, C, H, W], layers [B, L, H/2, W/2] -> outputs [B, O, H, W]; sides must be multiples of 16."""
     maps = torch.cat([pixel_unshuffle(full, 2), layers], 1)

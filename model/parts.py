@@ -11,15 +11,12 @@ from transformers import ViTModel
 
 from .config import ModelConfig
 from .networks import (
-    FUSION_INPUTS,
-    FUSION_OUTPUTS,
-    SURFACE_INPUTS,
-    SURFACE_OUTPUTS,
     AssetTokens,
     build_autoencoder,
     build_denoiser,
-    build_dense,
     build_encoder,
+    build_fusion,
+    build_surface,
     build_tokens,
 )
 
@@ -57,7 +54,7 @@ def build_parts(config: ModelConfig, seed: int = 0) -> Parts:
         torch.manual_seed(seed)
         parts = Parts(
             config, build_autoencoder(config), build_encoder(config), build_tokens(config), build_denoiser(config),
-            build_dense(config, SURFACE_INPUTS, SURFACE_OUTPUTS), build_dense(config, FUSION_INPUTS, FUSION_OUTPUTS),
+            build_surface(config), build_fusion(config),
         )  # fmt: skip
     for module in (parts.autoencoder, parts.unet, parts.surface, parts.fusion):
         module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from diffusers import AutoencoderKL, DiffusionPipeline, UNet2DConditionModel, UNet2DModel
+from diffusers import AutoencoderKL, DDIMScheduler, DiffusionPipeline, UNet2DConditionModel, UNet2DModel
 from torch import Tensor
 from transformers import ViTModel
 
@@ -36,11 +36,20 @@ from .errors import Cancelled, WeightsError
 from .fusion import compose, fuse
 from .geometry import Boxes, Camera, pose_tokens_input, relative_pose
 from .layers import box_layers
-from .networks import AssetTokens, image_to_latents, latents_to_image, widen_inputs
-from .parts import Parts, build_parts
+from .networks import (
+    AssetTokens,
+    build_fusion,
+    build_surface,
+    image_to_latents,
+    latents_to_image,
+    widen_inputs,
+)
+from .parts import Parts
 from .preparing import Prepared, prepare
+from .refresh import refreshed
 from .sampling import flow_times, sample_flow, starting_latents
 from .scene import Box, PinholeCamera, RenderSettings, Scene
+from .schedulers import sample_scheduler
 
 OnStep = Callable[[int, np.ndarray], None]
 
@@ -128,28 +137,19 @@ class NeuralAssetsPipeline(DiffusionPipeline):
 
         The surface and fusion networks, and the tokens, are fresh: train them (`model.train --size sd21`).
         """
-        from diffusers import DDIMScheduler
-
         unet = UNet2DConditionModel.from_pretrained(diffusion, subfolder="unet", **options)
         autoencoder = AutoencoderKL.from_pretrained(diffusion, subfolder="vae", **options)
         scheduler = DDIMScheduler.from_pretrained(diffusion, subfolder="scheduler", **options)
         encoder = ViTModel.from_pretrained(dino, **options)
         config = model_config(preset, "sd21")
-        fresh = build_parts(model_config(preset, "tiny"))
         tokens = AssetTokens(encoder.config.hidden_size, config.token_width, unet.config.cross_attention_dim)
         if config.anchored:
             widen_inputs(unet, config.denoiser_inputs)
-        extra = {"surface": fresh.surface, "fusion": fresh.fusion} if config.anchored else {}
-        return cls(
-            autoencoder,
-            encoder,
-            tokens,
-            unet,
-            scheduler=scheduler,
-            preset=preset,
-            size_name="sd21",
-            **extra,
-        )
+        pipeline = cls(autoencoder, encoder, tokens, unet, scheduler=scheduler, preset=preset, size_name="sd21")
+        if config.anchored:
+            surface, fusion = build_surface(config), build_fusion(config)
+            pipeline.register_modules(surface=surface.eval(), fusion=fusion.eval())
+        return pipeline
 
     @property
     def size(self) -> int:
@@ -238,8 +238,6 @@ class NeuralAssetsPipeline(DiffusionPipeline):
 
     def _current(self, scene: Scene) -> Scene:
         """The scene with the tokens of assets from other encoders made anew from their own pictures."""
-        from .refresh import refreshed
-
         return refreshed(scene, self.encoder, self.fingerprint, self._execution_device)
 
     def _pose(self, scene: Scene, settings: RenderSettings, prepared: Prepared) -> _Posed:
@@ -305,8 +303,6 @@ class NeuralAssetsPipeline(DiffusionPipeline):
                 )
 
         if self.model_config.prediction != "flow":
-            from .schedulers import sample_scheduler
-
             return sample_scheduler(self.scheduler, velocity, carried_latents, noise, settings, start, report)
         state, time_left = starting_latents(carried_latents, noise, start, settings.start_time)
         return sample_flow(velocity, state, flow_times(settings.steps, time_left), report)

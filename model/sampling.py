@@ -27,6 +27,20 @@ def noised(clean: Tensor, noise: Tensor, t: Tensor | float) -> Tensor:
     return (1 - t) * clean + t * noise
 
 
+def training_state(prediction: str, clean: Tensor, noise: Tensor, t: Tensor) -> tuple[Tensor, Tensor]:
+    """Noised latents and what the denoiser shall answer, at times t [B] in 0..1.
+
+    "flow": rectified flow. "v_prediction": Stable Diffusion 2.1's (Salimans and Ho 2022, appendix D), with its
+    scaled-linear schedule of 1000 steps.
+    """
+    if prediction == "flow":
+        return noised(clean, noise, t), noise - clean
+    betas = torch.linspace(0.00085**0.5, 0.012**0.5, 1000, device=clean.device) ** 2
+    kept = (1 - betas).cumprod(0)[(t * 1000).long().clamp(0, 999)].view(-1, 1, 1, 1)
+    signal, other = kept.sqrt(), (1 - kept).sqrt()
+    return signal * clean + other * noise, signal * noise - other * clean
+
+
 def sample_flow(
     velocity: Velocity,
     latents: Tensor,

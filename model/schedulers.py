@@ -6,15 +6,24 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
+from diffusers import DDIMScheduler
 from torch import Tensor
 
 from .denoiser import TIME_SCALE
 from .scene import RenderSettings
 
 
+def pretrained_scheduler() -> DDIMScheduler:
+    """Stable Diffusion 2.1's schedule, as its folder has it."""
+    return DDIMScheduler(
+        beta_start=0.00085, beta_end=0.012, beta_schedule="scaled_linear", prediction_type="v_prediction",
+        clip_sample=False, set_alpha_to_one=False, steps_offset=1,
+    )  # fmt: skip
+
+
 def sample_scheduler(
     scheduler: Any, predict: Callable[[Tensor, Tensor], Tensor], carried: Tensor, noise: Tensor,
-    settings: RenderSettings, start: str, report: Callable[[int, Tensor], None],
+    settings: RenderSettings, start: str, report: Callable[[int, Tensor], None] = lambda step, latents: None,
 ) -> Tensor:  # fmt: skip
     """Latents [1, C, h, w] after `settings.steps` of `scheduler`; `predict(z, t)` takes times in 0..1.
 

@@ -19,10 +19,12 @@ from pathlib import Path
 import torch
 from accelerate import Accelerator
 
-from .config import PRESETS, model_config
+from .config import PRESETS, ModelConfig, model_config
 from .data import make_source
+from .networks import build_fusion, build_surface
 from .parts import Parts, build_parts
 from .pipeline import NeuralAssetsPipeline
+from .schedulers import pretrained_scheduler
 from .training.examples import make_examples
 from .training.loop import StageSettings, step_generator, train_stage
 from .training.memory import ExampleMemory
@@ -35,6 +37,7 @@ SHARED_STAGES = (
     "autoencoder",
     "surface",
 )  # need no preset: a second preset may start from their weights
+PRETRAINED_STAGES = ("autoencoder", "few_step")  # not for pretrained backbones: frozen, and sampled in many steps
 _SAMPLE_STAGES = ("denoiser", "few_step", "fusion")
 
 
@@ -69,6 +72,7 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
         type=Path,
         help="pipeline folder whose autoencoder and surface network to start from",
     )
+    parser.add_argument("--pretrained", nargs=2, metavar=("DIFFUSION", "DINO"), help="hub ids or folders, for sd21")
     parser.add_argument("--minutes", nargs="*", metavar="STAGE=MINUTES", default=[], help="change a stage's length")
     parser.add_argument("--leg", type=float, help="minutes after which to stop, to be called again")
     parser.add_argument("--seed", type=int, default=0)
@@ -128,8 +132,10 @@ def main(arguments: list[str] | None = None) -> int:
     options = parse(arguments)
     if options.threads:
         torch.set_num_threads(options.threads)
+    if options.size == "sd21" and not options.pretrained:
+        raise SystemExit("--size sd21 starts from pretrained networks: add --pretrained DIFFUSION DINO.")
     plan = chosen_plan(options)
-    config = model_config(options.preset, "tiny" if options.dry_run else options.size)
+    config = model_config(options.preset, "tiny" if options.dry_run and not options.pretrained else options.size)
     cuda = options.device != "cpu" and torch.cuda.is_available()
     accelerator = Accelerator(cpu=not cuda, mixed_precision="bf16" if plan.bf16 else "no")
     device = accelerator.device
@@ -138,7 +144,7 @@ def main(arguments: list[str] | None = None) -> int:
     stream = pair_stream(options, plan, config.size, device)
     if options.render_only:
         return 0
-    parts = build_parts(config, options.seed).to(device)
+    parts = starting_parts(options, config).to(device)
     if options.start:
         load_shared(parts, options.start)
     memory = ExampleMemory(stream, parts, plan.distinct_batches, options.seed, accelerator.autocast, device)
@@ -147,6 +153,8 @@ def main(arguments: list[str] | None = None) -> int:
         if options.start and name in SHARED_STAGES:
             continue
         if not config.anchored and name == "fusion":
+            continue
+        if options.pretrained and name in PRETRAINED_STAGES:
             continue
         left = plan.leg_minutes * 60 - (time.monotonic() - began) if plan.leg_minutes else 0.0
         if plan.leg_minutes and left < 5:
@@ -204,6 +212,16 @@ def run_stage(
     return done
 
 
+def starting_parts(options: argparse.Namespace, config: ModelConfig) -> Parts:
+    """Fresh networks, or for `sd21` the pretrained ones."""
+    if options.pretrained:
+        parts = NeuralAssetsPipeline.from_stable_diffusion(*options.pretrained, preset=options.preset).parts
+        return replace(
+            parts, surface=parts.surface or build_surface(config), fusion=parts.fusion or build_fusion(config)
+        )
+    return build_parts(config, options.seed)
+
+
 def load_shared(parts: Parts, folder: Path) -> None:
     """Take the autoencoder and the surface network of a saved pipeline."""
     saved = NeuralAssetsPipeline.load(folder).parts
@@ -215,7 +233,8 @@ def load_shared(parts: Parts, folder: Path) -> None:
 
 def save_pipeline(parts: Parts, folder: Path) -> None:
     """Half-precision safetensors, sharded so that each file stays small."""
-    pipeline = NeuralAssetsPipeline.from_parts(parts).to("cpu", torch.float16)
+    scheduler = None if parts.config.prediction == "flow" else pretrained_scheduler()
+    pipeline = NeuralAssetsPipeline.from_parts(parts, scheduler).to("cpu", torch.float16)
     folder.mkdir(parents=True, exist_ok=True)
     pipeline.save_pretrained(folder, max_shard_size="15MB", safe_serialization=True)
 

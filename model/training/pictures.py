@@ -12,6 +12,8 @@ from ..denoiser import Condition, denoise, token_mask
 from ..networks import latents_to_image
 from ..parts import Parts
 from ..sampling import START_TIME, flow_times, sample_flow, starting_latents
+from ..scene import RenderSettings
+from ..schedulers import pretrained_scheduler, sample_scheduler
 from .examples import Example
 
 SAMPLER_STEPS = 4
@@ -46,7 +48,12 @@ def sampled_pictures(parts: Parts, example: Example, generator: torch.Generator)
     style = "carried" if parts.config.anchored else "noise"
     state, start = starting_latents(example.carried_latents.float(), noise, style, START_TIME)
     field = lambda z, t: denoise(parts.unet, z, t, condition).float()  # noqa: E731
-    latents = sample_flow(field, state, flow_times(SAMPLER_STEPS, start))
+    if parts.config.prediction == "flow":
+        latents = sample_flow(field, state, flow_times(SAMPLER_STEPS, start))
+    else:
+        settings = RenderSettings(steps=SAMPLER_STEPS, start_time=START_TIME)
+        carried = example.carried_latents.float()
+        latents = sample_scheduler(pretrained_scheduler(), field, carried, noise, settings, style)
     patch = parts.config.patch
     decoded = latents_to_image(parts.autoencoder, latents, patch).float().clamp(0, 1)
     again = latents_to_image(parts.autoencoder, example.carried_latents.float(), patch).float().clamp(0, 1)

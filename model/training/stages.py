@@ -18,13 +18,7 @@ from ..fusion import compose, fuse
 from ..layers import box_layers, true_fraction, true_layer
 from ..networks import image_to_latents, run_dense
 from ..parts import Parts
-from ..sampling import (
-    START_TIME,
-    flow_times,
-    logit_normal_times,
-    noised,
-    starting_latents,
-)
+from ..sampling import START_TIME, flow_times, logit_normal_times, starting_latents, training_state
 from .examples import Example, as_removals, noisy_boxes, surface_targets
 from .losses import picture_loss, surface_loss, weighted_mean
 from .pictures import SAMPLER_STEPS, Pictures, condition_of
@@ -110,7 +104,8 @@ def explained(example: Example, size: tuple[int, ...]) -> Tensor:
 
 
 class DenoiserStage(Stage):
-    """Rectified flow, jointly with the appearance encoder (section 3.4); high noise first."""
+    """Rectified flow (or the pretrained backbone's own objective), jointly with the appearance encoder
+    (section 3.4); high noise first."""
 
     def __init__(self, parts: Parts) -> None:
         super().__init__(parts, {"unet": parts.unet, "encoder": parts.encoder, "tokens": parts.tokens})
@@ -122,8 +117,9 @@ class DenoiserStage(Stage):
         condition = condition.dropped((torch.rand(count, generator=generator) < DROP_ALL).to(device))
         t = logit_normal_times(count, generator, 3.0 if progress < 0.1 else 1.0).to(device)
         noise = torch.randn(clean.shape, generator=generator).to(device)
-        made = denoise(self.parts.unet, noised(clean, noise, t), t, condition).float()
-        loss = weighted_mean((made - (noise - clean)) ** 2, explained(example, clean.shape[-2:]))
+        state, answer = training_state(self.parts.config.prediction, clean, noise, t)
+        made = denoise(self.parts.unet, state, t, condition).float()
+        loss = weighted_mean((made - answer) ** 2, explained(example, clean.shape[-2:]))
         return loss, {"loss": loss.item()}
 
 

@@ -16,6 +16,7 @@ from transformers import ViTConfig, ViTModel
 from model.networks import widen_inputs
 from model.pipeline import NeuralAssetsPipeline
 from model.scene import Placement, RenderSettings, Scene
+from model.train import main
 
 from .toys import as_scene, toy_boxes, toy_camera, toy_frame
 
@@ -101,3 +102,21 @@ def test_saved_folder_loads_through_plain_library_calls(folders, preset, tmp_pat
     settings = RenderSettings(64, 64, steps=2)
     difference = pipeline.render(scene, settings).image.astype(int) - again.render(scene, settings).image
     assert np.abs(difference).max() <= 1
+
+
+@pytest.mark.parametrize("preset", ["paper", "anchored"])
+def test_training_starts_from_the_pretrained_networks(folders, preset, tmp_path):
+    arguments = ["--size", "sd21", "--preset", preset, "--pretrained", *folders, "--dry-run", "--pairs", "2"]
+    assert main([*arguments, "--run", str(tmp_path / "run"), "--out", str(tmp_path / "out")]) == 0
+    trained = NeuralAssetsPipeline.load(tmp_path / "out")
+    before = AutoencoderKL.from_pretrained(folders[0], subfolder="vae")
+    for key, value in before.state_dict().items():
+        torch.testing.assert_close(value, trained.autoencoder.state_dict()[key], atol=1e-3, rtol=1e-3)
+    plain = UNet2DConditionModel.from_pretrained(folders[0], subfolder="unet")
+    assert not torch.equal(plain.conv_out.weight, trained.unet.conv_out.weight)
+    assert trained.scheduler.config.prediction_type == "v_prediction"
+
+
+def test_sd21_without_pretrained_networks_says_what_to_add(tmp_path):
+    with pytest.raises(SystemExit, match="--pretrained"):
+        main(["--size", "sd21", "--plan", "gpu30", "--run", str(tmp_path)])
