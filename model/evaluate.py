@@ -15,6 +15,7 @@ from typing import Any
 
 import torch
 
+from .data import HELD_OUT_MESHES
 from .data.frames import PairSource
 from .evaluation import stability
 from .evaluation.run import SEED, evaluate, portions
@@ -24,7 +25,6 @@ from .metrics import Perceptual
 from .scene import RenderSettings
 
 WEIGHTS, PAPER_WEIGHTS = Path("model/weights/base"), Path("model/weights/paper")
-HELD_OUT_MESHES = Path(__file__).parent / "data" / "held_out_meshes"
 SIZE = 256
 STABILITY_SCENES = 4
 HEADINGS = {

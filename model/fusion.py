@@ -43,7 +43,10 @@ def fuse(
     """carried, decoded, again (the carried picture through the autoencoder) [B, 3, H, W] 0..1,
     maps [B, 4, H, W] (seen, unseen, background, edit region), half [B, L, H/2, W/2] box layers."""
     outputs = run_dense(network, torch.cat([carried, decoded, again, maps], 1) - 0.5, half)
-    certain = maps[:, 0:1] + maps[:, 2:3] + 0.25 * maps[:, 1:2]  # seen surface and background, less the box's guess
+    seen, unseen, background = maps[:, 0:1], maps[:, 1:2], maps[:, 2:3]
+    hole = 1 - seen - unseen - background
+    # where to start from: what was seen is kept, a box's guess and a filled hole are half believed
+    certain = seen + background + 0.5 * unseen + 0.4 * hole
     blend = torch.sigmoid(outputs[:, :1] + 6 * certain - 3)
     return Fusion(blend, outputs[:, 1:4], outputs[:, 4:])
 

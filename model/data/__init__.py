@@ -8,9 +8,12 @@ import torch
 
 from .frames import PairSource
 
+HELD_OUT_MESHES = Path(__file__).parent / "held_out_meshes"
+
 
 def make_source(name: str, assets: str | Path | None = None, device: torch.device | str = "cpu") -> PairSource:
-    """The named engine: "procedural" (no files) or "meshes" (`assets`: a folder of models and HDRIs).
+    """The named engine: "procedural" (no files), "meshes" (`assets`: a folder of models and HDRIs), or "recorded"
+    (`assets`: a folder of recorded pairs; default: the held-out mesh pairs).
 
     Raises ValueError for another name or missing assets.
     """
@@ -22,4 +25,10 @@ def make_source(name: str, assets: str | Path | None = None, device: torch.devic
         from .meshes import MeshSource
 
         return MeshSource(assets, device)
-    raise ValueError(f"There is no data source '{name}' here: use procedural, or meshes with --assets FOLDER.")
+    if name == "recorded":
+        from .recorded import RecordedSource
+
+        return RecordedSource(assets or HELD_OUT_MESHES, device)
+    raise ValueError(
+        f"There is no data source '{name}' here: use procedural, recorded, or meshes with --assets FOLDER."
+    )

@@ -46,7 +46,7 @@ def sheet(pairs: Pairs, columns: int = 4) -> Image.Image:
 
 def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m model.data.contact_sheet")
-    parser.add_argument("--source", choices=("procedural", "meshes"), default="procedural")
+    parser.add_argument("--source", choices=("procedural", "meshes", "recorded"), default="procedural")
     parser.add_argument("--assets", type=Path)
     parser.add_argument("--count", type=int, default=16)
     parser.add_argument("--size", type=int, default=256)

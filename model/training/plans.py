@@ -33,7 +33,7 @@ PLANS: dict[str, Plan] = {
             "fusion": replace(_BASE, minutes=20, batch=8, learning_rate=1e-3, decay=0.995),
         },
         cached_pairs=2048,
-        distinct_batches=96,
+        distinct_batches=192,
     ),
     # one data-centre GPU, 30 minutes in legs of 9 (some minutes go to starting and fetching)
     "gpu30": Plan(
