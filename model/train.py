@@ -21,6 +21,7 @@ from accelerate import Accelerator
 
 from .config import PRESETS, ModelConfig, model_config
 from .data import make_source
+from .data.meshes.credits import credits
 from .networks import build_fusion, build_surface
 from .parts import Parts, build_parts
 from .pipeline import NeuralAssetsPipeline
@@ -164,6 +165,8 @@ def main(arguments: list[str] | None = None) -> int:
     if accelerator.is_main_process:
         out = options.out or options.run / "pipeline"
         save_pipeline(parts, out)
+        if options.assets:
+            (out / "CREDITS.md").write_text(credits(options.assets))
         print(json.dumps({"finished": True, "out": str(out), "parameters": parts.count()}), flush=True)
     return 0
 

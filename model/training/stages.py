@@ -65,7 +65,7 @@ class AutoencoderStage(Stage):
         made = nn.functional.pixel_shuffle(made.float(), patch) / 2 + 0.5
         loss = picture_loss(made, image, weight)
         kl = posterior.kl().mean() / posterior.mean[0].numel()
-        error = (made.clamp(0, 1) - image).square().mean()
+        error = (made.detach().clamp(0, 1) - image).square().mean()
         return loss + 1e-4 * kl, {
             "loss": loss.item(),
             "psnr": float(-10 * error.log10()),
