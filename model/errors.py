@@ -31,5 +31,9 @@ class WeightsError(NeuralAssetsError):
     """A weights folder that is missing, truncated, or of another preset."""
 
 
+class DeviceMemoryError(NeuralAssetsError):
+    """The device that computes has no memory left; nothing was lost."""
+
+
 class Cancelled(Exception):
     """The caller asked to stop; nothing was written."""

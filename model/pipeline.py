@@ -6,7 +6,6 @@ A diffusers `DiffusionPipeline`: `save_pretrained` / `from_pretrained` write and
 from __future__ import annotations
 
 import hashlib
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +22,7 @@ from .carried import Carried, best_entries, carry, edit_region
 from .conditions import Surface, denoiser_maps
 from .config import ModelConfig, model_config
 from .denoiser import Condition, denoise, token_mask
+from .device import Clock, memory_errors_as_sentences
 from .encoding import (
     boxes_tensor,
     camera_tensor,
@@ -174,6 +174,7 @@ class NeuralAssetsPipeline(DiffusionPipeline):
             self._fingerprint = digest.hexdigest()[:16]
         return self._fingerprint
 
+    @memory_errors_as_sentences
     @torch.no_grad()
     def encode(
         self, image: np.ndarray, boxes: Sequence[Box], camera: PinholeCamera,
@@ -195,6 +196,7 @@ class NeuralAssetsPipeline(DiffusionPipeline):
             self._execution_device,
         )
 
+    @memory_errors_as_sentences
     @torch.no_grad()
     def render(
         self, scene: Scene, settings: RenderSettings | None = None, on_step: OnStep | None = None,
@@ -206,7 +208,7 @@ class NeuralAssetsPipeline(DiffusionPipeline):
         raises Cancelled. Raises SceneError, BoxError, CameraError. Equal arguments give equal pictures.
         """
         scene, settings = scene.checked(), (settings or RenderSettings()).checked()
-        clock = _Clock()
+        clock = Clock()
         prepared = self._prepare(scene)
         posed = self._pose(scene, settings, prepared)
         clock.mark("geometry")
@@ -316,7 +318,7 @@ class NeuralAssetsPipeline(DiffusionPipeline):
         values = torch.tensor([*factors, 1.0], device=layers.slot.device)
         return settings.guidance * values[layers.slot[:, :1]]
 
-    def _finish(self, settings, prepared, posed: _Posed, latents, carried_latents, clock: _Clock) -> Result:
+    def _finish(self, settings, prepared, posed: _Posed, latents, carried_latents, clock: Clock) -> Result:
         patch = self.model_config.patch
         decoded = latents_to_image(self.autoencoder, latents, patch).clamp(0, 1)
         size = (settings.height, settings.width)
@@ -363,18 +365,3 @@ def _same(first: tuple[Any, ...], second: tuple[Any, ...]) -> bool:
 def _to_uint8(image: Tensor) -> np.ndarray:
     """[1, 3, H, W] 0..1 -> uint8 [H, W, 3]."""
     return (image[0].clamp(0, 1) * 255).round().byte().permute(1, 2, 0).cpu().contiguous().numpy()
-
-
-class _Clock:
-    """Seconds spent by name, for the device at hand."""
-
-    def __init__(self) -> None:
-        self.spent: dict[str, float] = {}
-        self.last = time.perf_counter()
-
-    def mark(self, name: str) -> None:
-        if torch.cuda.is_available():
-            torch.cuda.synchronize()
-        now = time.perf_counter()
-        self.spent[name] = self.spent.get(name, 0.0) + now - self.last
-        self.last = now

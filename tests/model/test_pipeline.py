@@ -14,6 +14,7 @@ from model.denoiser import denoise
 from model.errors import (
     BoxError,
     Cancelled,
+    DeviceMemoryError,
     ImageError,
     NeuralAssetsError,
     SceneError,
@@ -207,6 +208,20 @@ def test_previews_and_cancel(pipeline, picture):
     assert seen == [(i, (SIZE, SIZE, 3)) for i in range(3)]
     with pytest.raises(Cancelled):
         pipeline.render(scene, SETTINGS, cancel=lambda: True)
+
+
+def test_a_full_graphics_card_ends_in_a_sentence_and_loses_nothing(pipeline, picture, monkeypatch):
+    scene = scene_of(pipeline, picture)
+    before = pipeline.render(scene, SETTINGS).image
+
+    def full(*args, **kwargs):
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(pipeline.unet, "forward", full)
+        with pytest.raises(DeviceMemoryError, match="close other programs"):
+            pipeline.render(scene, SETTINGS)
+    assert np.array_equal(pipeline.render(scene, SETTINGS).image, before)
 
 
 def test_saved_pipeline_renders_the_same(pipeline, picture, tmp_path):
