@@ -148,7 +148,7 @@ def main(arguments: list[str] | None = None) -> int:
     parts = starting_parts(options, config).to(device)
     if options.start:
         load_shared(parts, options.start)
-    memory = ExampleMemory(stream, parts, plan.distinct_batches, options.seed, accelerator.autocast, device)
+    memory = ExampleMemory(stream, parts, plan.window, options.seed, accelerator.autocast, device)
     began = time.monotonic()
     for name, settings in plan.stages.items():
         if options.start and name in SHARED_STAGES:
@@ -190,7 +190,7 @@ def run_stage(
         if stage.uses == "pairs":
             return stream.batch(offset + step, settings.batch).to(device)
         make = memory.pictures if stage.uses == "pictures" else memory.batch
-        return make(step, settings.batch, generator)
+        return make(step, settings.batch)
 
     def sample(path: Path) -> None:
         pairs = stream.batch(0, 8).to(device)

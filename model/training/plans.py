@@ -5,18 +5,19 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from .loop import StageSettings
+from .memory import Window
 
 
 @dataclass(frozen=True)
 class Plan:
     """stages in order with their settings; leg_minutes after which a run stops to be started again (0: never);
-    cached_pairs to render beforehand (0: pairs are rendered while training); distinct_batches of examples
-    to make and keep in memory (0: a new one each step)."""
+    cached_pairs to render beforehand (0: pairs are rendered while training); window: how long batches of examples
+    are remembered and used again."""
 
     stages: dict[str, StageSettings]
     leg_minutes: float = 0.0
     cached_pairs: int = 0
-    distinct_batches: int = 0
+    window: Window = Window()
     bf16: bool = True
 
 
@@ -33,7 +34,7 @@ PLANS: dict[str, Plan] = {
             "fusion": replace(_BASE, minutes=20, batch=8, learning_rate=1e-3, decay=0.995),
         },
         cached_pairs=2048,
-        distinct_batches=192,
+        window=Window(192),
     ),
     # one data-centre GPU, 30 minutes in legs of 9 (some minutes go to starting and fetching)
     "gpu30": Plan(
@@ -45,6 +46,7 @@ PLANS: dict[str, Plan] = {
             "fusion": replace(_BASE, minutes=3, batch=128, learning_rate=1e-3),
         },
         leg_minutes=9,
+        window=Window(24, refresh=4),
     ),
 }
 
@@ -56,6 +58,6 @@ def shrink(plan: Plan) -> Plan:
         plan,
         stages=stages,
         cached_pairs=min(plan.cached_pairs, 8),
-        distinct_batches=min(plan.distinct_batches, 2),
+        window=Window(min(plan.window.distinct, 2), plan.window.refresh),
         bf16=False,
     )

@@ -15,7 +15,7 @@ from model.data.frames import join
 from model.parts import Parts, build_parts
 from model.training.examples import as_removals, make_examples
 from model.training.loop import Progress, StageSettings, learning_rate, step_generator, train_stage
-from model.training.memory import ExampleMemory
+from model.training.memory import ExampleMemory, Window
 from model.training.pairs import CachedPairs, render_cache
 from model.training.pictures import Pictures, sampled_pictures
 from model.training.plans import PLANS, shrink
@@ -166,18 +166,34 @@ def test_appearing_objects_become_removals():
     assert torch.equal(swapped.target.boxes.present[1], one.present[0])
 
 
+def memory_of(parts: Parts, window: Window) -> ExampleMemory:
+    return ExampleMemory(ToyPairs(SIZE), parts, window, 0, nullcontext, torch.device("cpu"))
+
+
 def test_remembered_examples_are_the_same_up_to_packing():
     parts = build_parts(model_config("anchored", "tiny"))
-    memory = ExampleMemory(ToyPairs(SIZE), parts, 2, 0, nullcontext, torch.device("cpu"))
-    first = memory.batch(0, 2, step_generator(0, 0))
-    again = memory.batch(0, 2, step_generator(0, 5))
+    memory = memory_of(parts, Window(2))
+    first = memory.batch(0, 2)
+    again = memory.batch(0, 2)
     assert torch.equal(first.latents, again.latents) and torch.equal(first.carried, again.carried)
     for step in range(1, 9):
-        memory.batch(step, 2, step_generator(0, step))
+        memory.batch(step, 2)
     assert len(memory.kept) == 2
-    live = ExampleMemory(ToyPairs(SIZE), parts, 0, 0, nullcontext, torch.device("cpu"))
-    made = live.batch(3, 2, step_generator(0, 3))
-    assert (made.packed().unpacked().target - made.target).abs().max() <= 0.5 / 255 + 1e-6
+    fresh = memory_of(parts, Window(2)).batch(0, 2)  # as after a restart
+    assert torch.equal(first.target, fresh.target) and torch.equal(first.denoiser_maps, fresh.denoiser_maps)
+    pair = ToyPairs(SIZE).batch(memory.window.draw(0, 0), 2)
+    assert (first.target - pair.target.image).abs().max() <= 0.5 / 255 + 1e-6
+
+
+def test_windows_move_on_and_old_batches_are_forgotten():
+    window = Window(4, refresh=2)
+    assert window.numbers(0) == range(4) and window.numbers(7) == range(3, 7)
+    assert all(window.draw(step, 1) in window.numbers(step) for step in range(50))
+    assert Window().draw(17, 0) == 17
+    memory = memory_of(build_parts(model_config("paper", "tiny")), window)
+    for step in range(20):
+        memory.batch(step, 1)
+    assert len(memory.kept) <= 5 and min(number for number, _ in memory.kept) >= window.numbers(15)[0]
 
 
 def test_plans_name_known_stages_and_shrink():
