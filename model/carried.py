@@ -310,7 +310,8 @@ def edit_region(source: Camera, target: Camera, before: Boxes, after: Boxes, hei
     region = camera_moved.float()[:, None, None, None].expand(-1, 1, height, width).clone()
     if after.size.shape[1] == 0:
         return region
-    moved = (before.pose - after.pose).abs().amax((-2, -1)) > 1e-5
+    far = after.pose[..., :3, 3].abs().amax(-1)  # rounding grows with the distance from the world's origin
+    moved = (before.pose - after.pose).abs().amax((-2, -1)) > 2e-5 + 4e-6 * far
     moved = moved | ((before.size - after.size).abs().amax(-1) > 1e-5) | (before.present != after.present)
     uv = pixel_centres(height, width, region.device)[None, None]
     for camera, boxes in ((source, before), (target, after)):

@@ -55,7 +55,7 @@ def checked_image(image: object) -> np.ndarray:
         raise ImageError(
             f"The picture is {width} x {height} pixels, more than {MAX_ASPECT:g} times as long as wide: crop it."
         )
-    return np.ascontiguousarray(image)
+    return np.array(image, order="C")  # a copy: assets keep it
 
 
 def image_tensor(image: np.ndarray, device: torch.device) -> Tensor:
@@ -163,6 +163,10 @@ def _cut_out(
     offset = np.array([left / width, top / height], np.float32)
     cropped = np.concatenate([intrinsics[:2] * scale, (intrinsics[2:] - offset) * scale]).astype(np.float32)
     to_camera = box_to_camera(camera, boxes)[0, slot].cpu().numpy()
+    # what lies outside the box at full resolution cannot be carried by it: it stays with the background
+    shape = (bottom - top, right - left)
+    mask = mask.copy()
+    mask[window] &= _rays_through(shape, cropped, to_camera, boxes.size[0, slot].cpu().numpy())
     view = AssetView(
         np.ascontiguousarray(image[window]), mask[window].astype(np.uint8) * 255,
         np.ascontiguousarray(fraction[window]).astype(np.float16), cropped, to_camera,
@@ -171,6 +175,16 @@ def _cut_out(
     inside = np.zeros((height, width), bool)
     inside[window] = mask[window]
     return view, inside
+
+
+def _rays_through(
+    shape: tuple[int, int], intrinsics: np.ndarray, to_camera: np.ndarray, size: np.ndarray
+) -> np.ndarray:
+    """Which pixels of a crop [h, w] look through the box."""
+    uv = pixel_centres(*shape).view(1, -1, 2)
+    rays = camera_rays(uv, torch.from_numpy(intrinsics)[None])
+    _, _, hit = intersect_box(rays, torch.from_numpy(to_camera)[None], torch.from_numpy(size)[None])
+    return hit.view(shape).numpy()
 
 
 def _crop(rectangle: np.ndarray, height: int, width: int) -> tuple[int, int, int, int]:

@@ -142,6 +142,24 @@ def test_untouched_pictures_come_back_exactly(anchored, picture):
     assert touched.any() and not touched[:, -8:].any()
 
 
+def test_a_large_picture_with_predicted_masks_comes_back_exactly(anchored):
+    """Masks predicted at the model's size are upsampled; no pixel may fall between object and background."""
+    frame = toy_frame(toy_camera(), toy_boxes([(-0.8, 0, 0.3), (0.8, 0.2, -0.2)]), 210)
+    image, boxes, camera = as_scene(frame)
+    offset = np.array([40.0, 60.0, 0.0], np.float32)  # far from the world's origin, as surveyed scenes are
+    boxes = [Box(b.pose + np.pad(offset[:, None], ((0, 1), (3, 0))), b.size) for b in boxes]
+    world = camera.world_to_camera.copy()
+    world[:3, 3] -= world[:3, :3] @ offset
+    assets, background = anchored.encode(image, boxes, PinholeCamera(camera.intrinsics, world))
+    scene = Scene(
+        PinholeCamera(camera.intrinsics, world),
+        tuple(Placement(a, b) for a, b in zip(assets, boxes, strict=True)),
+        background,
+    )
+    made = anchored.render(scene, RenderSettings(210, 210, steps=1))
+    assert np.array_equal(made.carried, image) and np.array_equal(made.image, image)
+
+
 def test_full_resolution_keeps_untouched_pixels_and_sharpness(anchored):
     frame = toy_frame(toy_camera(), toy_boxes([(-0.8, 0, 0.3), (0.8, 0.2, -0.2)]), 256)
     image, boxes, camera = as_scene(frame)
