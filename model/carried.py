@@ -36,6 +36,7 @@ from .geometry import (
 from .layers import box_layers
 
 FALLBACK = 0.3  # share of the way from a ray's entry to its exit where an unseen surface is assumed
+RIM = 0.025  # of the picture's longer side: how far around a hole its filling is not taken from
 _FAR = 1e4  # metres: what is above the ground plane counts as this far away
 _DEPTH_STEPS = 2**20
 
@@ -264,9 +265,18 @@ def _background(sources: Sources, camera: Camera, pixels: _Pixels) -> tuple[Tens
     image, weight = colour.view(*shape, 3).permute(0, 3, 1, 2), alpha.view(shape)[:, None]
     valid = sources.background_view >= 0
     weight = torch.where(weight > 0.999, 1.0, weight * (weight > 0.5))
-    filled = fill_holes(image, weight)
+    filled = torch.where(weight >= 1, image, fill_holes(image, _trusted(weight)))
     filled = torch.where(valid[:, None, None, None], filled, 0.5)
     return filled, weight.reshape(-1), valid
+
+
+def _trusted(weight: Tensor) -> Tensor:
+    """What holes may be filled from, [B, 1, H, W]: not the rim beside them, where an object's own pixels and its
+    shadow remain whenever its mask or its box is a little too small. All of it where nothing else is left."""
+    reach = max(1, round(RIM * max(weight.shape[-2:])))
+    far = -torch.nn.functional.max_pool2d(-weight, 2 * reach + 1, 1, reach)
+    none = far.amax((-2, -1), keepdim=True) <= 0
+    return torch.where(none, weight, far)
 
 
 def _composite(
