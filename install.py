@@ -22,7 +22,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent
 ENVIRONMENT = ROOT / ".venv"
 REQUIREMENTS = ROOT / "server" / "requirements"
-WEIGHTS = ROOT / "model" / "weights" / "base"
+WEIGHTS = ROOT / "model" / "weights"
 STAMP = "neural-assets-stamp"
 OLDEST_PYTHON = (3, 11)
 NEEDED_BYTES = {"cpu": 3 << 30, "cuda": 9 << 30}
@@ -51,22 +51,38 @@ def requirement_files(device: str, tests: bool) -> list[Path]:
     return [*files, REQUIREMENTS / "test.txt"] if tests else files
 
 
-def requirement_hash(files: Sequence[Path]) -> str:
+def requirement_hash(file: Path) -> str:
     """Changes whenever a requirement or this Python does."""
-    digest = hashlib.sha256(sys.version.encode())
-    for file in files:
-        digest.update(file.read_bytes())
-    return digest.hexdigest()
+    return hashlib.sha256(sys.version.encode() + file.read_bytes()).hexdigest()
+
+
+def requirement_hashes(files: Sequence[Path]) -> dict[str, str]:
+    return {file.name: requirement_hash(file) for file in files}
 
 
 def environment_python(environment: Path = ENVIRONMENT) -> Path:
     return environment / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
 
 
-def is_ready(environment: Path, stamp: str) -> bool:
-    """Whether the environment was finished for exactly these requirements (or for more of them)."""
+def installed_hashes(environment: Path) -> dict[str, str]:
+    """What the environment's stamp records: the hash of each requirement file as it was last installed."""
     file = environment / STAMP
-    return environment_python(environment).exists() and file.exists() and stamp in file.read_text().split()
+    lines = [line.split() for line in file.read_text().splitlines()] if file.exists() else []
+    return {words[0]: words[1] for words in lines if len(words) == 2}
+
+
+def write_stamp(environment: Path, hashes: dict[str, str]) -> None:
+    (environment / STAMP).write_text("".join(f"{name} {value}\n" for name, value in sorted(hashes.items())))
+
+
+def is_ready(environment: Path, wanted: dict[str, str]) -> bool:
+    """Whether the environment was finished for exactly these requirements (or for more of them)."""
+    return environment_python(environment).exists() and wanted.items() <= installed_hashes(environment).items()
+
+
+def is_for_other_device(environment: Path, device: str) -> bool:
+    """Whether another device's packages are there, whose torch pip would take for the wanted one."""
+    return any(f"{name}.txt" in installed_hashes(environment) for name in NEEDED_BYTES if name != device)
 
 
 def require_space(folder: Path, needed: int, free: int | None = None) -> None:
@@ -88,13 +104,23 @@ def run(command: Sequence[str | Path], failure: str) -> None:
         raise InstallError(failure)
 
 
-def make_environment(environment: Path = ENVIRONMENT) -> None:
-    """A fresh virtual environment, unless a working one is there; a broken one is made anew."""
-    python = environment_python(environment)
-    if python.exists() and subprocess.call([str(python), "-c", "import pip"], stderr=subprocess.DEVNULL) == 0:
+def works(environment: Path) -> bool:
+    """Whether the environment's Python starts and has pip."""
+    try:
+        command = [str(environment_python(environment)), "-c", "import pip"]
+        return subprocess.call(command, stderr=subprocess.DEVNULL) == 0
+    except OSError:
+        return False
+
+
+def make_environment(device: str, environment: Path = ENVIRONMENT) -> None:
+    """A fresh virtual environment, unless a working one is there; a broken one or another device's is made anew."""
+    other = is_for_other_device(environment, device)
+    if not other and works(environment):
         return
     if environment.exists():
-        print(f"The environment {environment} is broken and is made anew.", flush=True)
+        reason = f"not for {device}" if other else "broken"
+        print(f"The environment {environment} is {reason} and is made anew.", flush=True)
         shutil.rmtree(environment)
     print(f"Making the environment {environment} ...", flush=True)
     cure = "The virtual environment could not be made: install your system's python3-venv package and try again."
@@ -105,18 +131,19 @@ def set_up(device: str, tests: bool = False) -> Path:
     """Everything installed; returns the environment's Python."""
     require_python()
     files = requirement_files(device, tests)
-    stamp = requirement_hash(files)
-    if is_ready(ENVIRONMENT, stamp):
+    wanted = requirement_hashes(files)
+    if is_ready(ENVIRONMENT, wanted):
         return environment_python()
     require_space(ROOT, NEEDED_BYTES[device])
-    make_environment()
+    make_environment(device)
+    kept = {name: value for name, value in installed_hashes(ENVIRONMENT).items() if name not in wanted}
+    write_stamp(ENVIRONMENT, kept)  # a break in what follows must not look finished
     python = environment_python()
     print(f"Installing {', '.join(file.name for file in files)} (once; this takes a few minutes) ...", flush=True)
     lists = [argument for file in files for argument in ("-r", str(file))]
     cure = "Packages could not be installed: see pip's words above, check network and disk, and run this again."
     run([python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *lists], cure)
-    with (ENVIRONMENT / STAMP).open("a") as file:
-        file.write(stamp + "\n")
+    write_stamp(ENVIRONMENT, {**kept, **wanted})
     print("Everything is installed.", flush=True)
     return python
 
@@ -132,17 +159,23 @@ def command_test(options: argparse.Namespace) -> int:
     checks = [
         ([python, "-m", "ruff", "check", "."], "ruff found faults: see above."),
         ([python, "-m", "pyright", "--pythonpath", python], "pyright found faults: see above."),
-        ([python, "-m", "pytest", *options.arguments], "Tests failed: see above."),
     ]
-    failures = []
+    failed = False
     for command, failure in checks:
         try:
             run(command, failure)
         except InstallError as error:
-            failures.append(str(error))
-    for failure in failures:
-        print(failure, file=sys.stderr)
-    return 1 if failures else 0
+            failed = True
+            print(f"install.py: {error}", file=sys.stderr, flush=True)
+    tests = subprocess.call([str(python), "-m", "pytest", *options.arguments], cwd=ROOT)
+    return 1 if failed or tests else 0
+
+
+def weight_lines(weights: Path = WEIGHTS) -> list[str]:
+    """One line for each folder of weights: its name and size."""
+    folders = sorted(file.parent for file in weights.glob("*/model_index.json"))
+    sizes = [sum(file.stat().st_size for file in folder.rglob("*.safetensors")) for folder in folders]
+    return [f"{folder.name}: {size / 2**20:.0f} MB" for folder, size in zip(folders, sizes, strict=True)]
 
 
 def command_doctor(options: argparse.Namespace) -> int:
@@ -151,9 +184,8 @@ def command_doctor(options: argparse.Namespace) -> int:
     print(f"device       {chosen_device(options.device)}")
     free = shutil.disk_usage(ROOT).free / 2**30
     print(f"disk         {free:.1f} GB free")
-    weights = sorted(WEIGHTS.rglob("*.safetensors"))
-    size = sum(file.stat().st_size for file in weights) / 2**20
-    print(f"weights      {f'{size:.0f} MB in {WEIGHTS}' if weights else f'missing: nothing in {WEIGHTS}'}")
+    for line in weight_lines() or [f"missing: nothing in {WEIGHTS}"]:
+        print(f"weights      {line}")
     python = environment_python()
     if not python.exists():
         print("environment  missing: run python3 install.py")
