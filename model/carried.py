@@ -33,7 +33,7 @@ from .geometry import (
     to_box_coordinates,
     transform_each,
 )
-from .layers import box_layers
+from .layers import BoxLayers, box_layers
 
 FALLBACK = 0.3  # share of the way from a ray's entry to its exit where an unseen surface is assumed
 RIM = 0.025  # of the picture's longer side: how far around a hole its filling is not taken from
@@ -84,12 +84,24 @@ class Carried:
         return torch.cat([self.seen, self.unseen, self.background], 1)
 
 
-def carry(sources: Sources, camera: Camera, boxes: Boxes, height: int, width: int, grid: int = 128) -> Carried:
-    """The carried picture of boxes [B, N] in cameras [B] at height x width; `grid` is the splat's longer side."""
+def carry(
+    sources: Sources,
+    camera: Camera,
+    boxes: Boxes,
+    height: int,
+    width: int,
+    grid: int = 128,
+    layers: BoxLayers | None = None,
+) -> Carried:
+    """The carried picture of boxes [B, N] in cameras [B] at height x width; `grid` is the splat's longer side.
+
+    `layers`: the box layers at the splat's size, where the caller has them.
+    """
     scale = min(1.0, grid / max(height, width))
     rows, columns = max(8, round(height * scale)), max(8, round(width * scale))
     entry_map, depth_map = splat(sources, camera, boxes, rows, columns)
-    layers = box_layers(camera, boxes, rows, columns)
+    if layers is None or layers.slot.shape[-2:] != (rows, columns):
+        layers = box_layers(camera, boxes, rows, columns)
     best = best_entries(sources, camera, boxes)  # [B, N]
     pixels = _Pixels(camera, boxes, height, width)
     candidates = [_seen_candidate(sources, pixels, entry_map, depth_map)]

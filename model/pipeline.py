@@ -35,7 +35,7 @@ from .encoding import (
 from .errors import Cancelled, WeightsError
 from .fusion import compose, fuse
 from .geometry import Boxes, Camera, pose_tokens_input, relative_pose
-from .layers import box_layers
+from .layers import BoxLayers, box_layers
 from .networks import (
     AssetTokens,
     build_fusion,
@@ -76,7 +76,7 @@ class _Posed:
     boxes: Boxes
     carried: Carried
     region: Tensor
-    half_layers: Tensor
+    half: BoxLayers
     height: int
     width: int
 
@@ -247,10 +247,10 @@ class NeuralAssetsPipeline(DiffusionPipeline):
         height, width = model_size(settings.height, settings.width, self.size)
         camera = camera_tensor(scene.camera, device)
         boxes = boxes_tensor([p.box for p in scene.placements], device)
-        carried = carry(prepared.coarse, camera, boxes, height, width)
-        region = self._region(prepared, camera, boxes, carried)
         half = box_layers(camera, boxes, height // 2, width // 2)
-        return _Posed(camera, boxes, carried, region, half.maps, height, width)
+        carried = carry(prepared.coarse, camera, boxes, height, width, max(height, width) // 2, half)
+        region = self._region(prepared, camera, boxes, carried)
+        return _Posed(camera, boxes, carried, region, half, height, width)
 
     def _region(self, prepared: Prepared, camera: Camera, boxes: Boxes, carried: Carried) -> Tensor:
         """The edit region; also around holes of objects that were left out. All of it without a background."""
@@ -276,8 +276,7 @@ class NeuralAssetsPipeline(DiffusionPipeline):
         mask = token_mask(posed.boxes.present, prepared.has_background)
         if not self.model_config.anchored:
             return Condition(tokens, mask, None), latents
-        layers = box_layers(posed.camera, posed.boxes, posed.height // 2, posed.width // 2)
-        maps = denoiser_maps(posed.carried, posed.region, layers)
+        maps = denoiser_maps(posed.carried, posed.region, posed.half)
         return Condition(tokens, mask, torch.cat([latents, maps], 1).to(device)), latents
 
     def _sample(self, scene, settings, posed, condition, carried_latents, on_step, cancel) -> Tensor:
@@ -331,7 +330,7 @@ class NeuralAssetsPipeline(DiffusionPipeline):
         if self.model_config.anchored:
             again = latents_to_image(self.autoencoder, carried_latents, patch).clamp(0, 1)
             maps = torch.cat([posed.carried.maps(), posed.region], 1)
-            fusion = fuse(self.fusion, posed.carried.image, decoded, again, maps, posed.half_layers)
+            fusion = fuse(self.fusion, posed.carried.image, decoded, again, maps, posed.half.maps)
             region = posed.region
             if size != (posed.height, posed.width):
                 region = self._region(prepared, posed.camera, posed.boxes, full)
