@@ -101,7 +101,7 @@ def carry(
     rows, columns = max(8, round(height * scale)), max(8, round(width * scale))
     entry_map, depth_map = splat(sources, camera, boxes, rows, columns)
     if layers is None or layers.slot.shape[-2:] != (rows, columns):
-        layers = box_layers(camera, boxes, rows, columns)
+        layers = box_layers(camera, boxes, rows, columns, maps=False)
     best = best_entries(sources, camera, boxes)  # [B, N]
     pixels = _Pixels(camera, boxes, height, width)
     candidates = [_seen_candidate(sources, pixels, entry_map, depth_map)]

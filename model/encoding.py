@@ -109,7 +109,7 @@ def encode_picture(
     height, width = model_size(image.shape[0], image.shape[1], parts.config.size)
     small = resized(picture, height, width)
     objects, behind = appearance(parts.encoder, small, where, placed)
-    layers = box_layers(where, placed, *small.shape[-2:])
+    layers = box_layers(where, placed, height, width, maps=False)
     outputs, surface = _surface(parts, small, layers, where, placed)
     provenance = {"picture": hashlib.sha256(image.tobytes()).hexdigest()[:16]}
     taken = np.zeros(image.shape[:2], bool)

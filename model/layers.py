@@ -40,8 +40,8 @@ class BoxLayers:
     maps: Tensor
 
 
-def box_layers(camera: Camera, boxes: Boxes, height: int, width: int) -> BoxLayers:
-    """Layers of boxes [B, N] seen by cameras [B], at height x width pixels."""
+def box_layers(camera: Camera, boxes: Boxes, height: int, width: int, maps: bool = True) -> BoxLayers:
+    """Layers of boxes [B, N] seen by cameras [B], at height x width pixels; without `maps` these stay empty."""
     device = boxes.pose.device
     batch, count = boxes.size.shape[:2]
     rays = camera_rays(pixel_centres(height, width, device).view(1, -1, 2), camera.intrinsics)  # [B, P, 3]
@@ -57,13 +57,14 @@ def box_layers(camera: Camera, boxes: Boxes, height: int, width: int) -> BoxLaye
     covered = hit.gather(1, slot)
     covered = covered & (torch.arange(LAYERS, device=device)[None, :, None] < count)
     entry, leave = entry.gather(1, slot), leave.gather(1, slot)
-    maps = [
+    drawn = [
         _layer_maps(rays, to_camera, boxes.size, slot[:, k], entry[:, k], leave[:, k], covered[:, k])
-        for k in range(LAYERS)
+        for k in range(LAYERS if maps else 0)
     ]
-    shape = (batch, -1, height, width)
-    slot = torch.where(covered, slot, -1)
-    return BoxLayers(slot.view(shape), entry.view(shape), leave.view(shape), torch.cat(maps, 1).view(shape))
+    stacked = torch.cat(drawn, 1) if drawn else rays.new_zeros(batch, 0, height * width)
+    shape = (batch, LAYERS, height, width)
+    layers = (torch.where(covered, slot, -1), entry, leave)
+    return BoxLayers(*(x.view(shape) for x in layers), stacked.view(batch, stacked.shape[1], height, width))
 
 
 def _layer_maps(rays, to_camera, size, slot, entry, leave, covered) -> Tensor:

@@ -313,7 +313,7 @@ class NeuralAssetsPipeline(DiffusionPipeline):
         factors = [p.guidance for p in scene.placements]
         if settings.guidance == 1 and all(f == 1 for f in factors):
             return None
-        layers = box_layers(posed.camera, posed.boxes, posed.height // 8, posed.width // 8)
+        layers = box_layers(posed.camera, posed.boxes, posed.height // 8, posed.width // 8, maps=False)
         values = torch.tensor([*factors, 1.0], device=layers.slot.device)
         return settings.guidance * values[layers.slot[:, :1]]
 
@@ -326,7 +326,7 @@ class NeuralAssetsPipeline(DiffusionPipeline):
             clock.mark("decode")
             full = carry(prepared.fine, posed.camera, posed.boxes, *size)
             clock.mark("geometry")
-        layers = box_layers(posed.camera, posed.boxes, posed.height, posed.width)
+        layers = box_layers(posed.camera, posed.boxes, posed.height, posed.width, maps=False)
         if self.model_config.anchored:
             again = latents_to_image(self.autoencoder, carried_latents, patch).clamp(0, 1)
             maps = torch.cat([posed.carried.maps(), posed.region], 1)

@@ -139,7 +139,7 @@ def _carried(
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Carried picture, its four maps, and the denoiser's maps, with the predicted surface of the source."""
     height, width = source.image.shape[-2:]
-    full = box_layers(source.camera, seen_boxes, height, width)
+    full = box_layers(source.camera, seen_boxes, height, width, maps=False)
     half = box_layers(source.camera, seen_boxes, height // 2, width // 2)
     with precision():
         outputs = run_dense(parts.surface, source.image, half.maps)

@@ -85,7 +85,7 @@ class SurfaceStage(Stage):
         frame = as_removals(pairs).source
         boxes = noisy_boxes(frame.boxes, generator)
         height, width = frame.image.shape[-2:]
-        full = box_layers(frame.camera, boxes, height, width)
+        full = box_layers(frame.camera, boxes, height, width, maps=False)
         half = box_layers(frame.camera, boxes, height // 2, width // 2)
         outputs = run_dense(self.parts.surface, frame.image, half.maps)
         layer, fractions = surface_targets(frame, full)
@@ -170,7 +170,7 @@ class FusionStage(Stage):
         example = batch.example
         height, width = example.target.shape[-2:]
         camera, boxes = example.target_camera, example.target_boxes
-        full = box_layers(camera, boxes, height, width)
+        full = box_layers(camera, boxes, height, width, maps=False)
         half = box_layers(camera, boxes, height // 2, width // 2)
         result = fuse(self.parts.fusion, example.carried, batch.decoded, batch.again, example.maps, half.maps)
         made = compose(result, example.carried, batch.decoded, example.maps[:, 3:4])
