@@ -16,6 +16,7 @@ from .geometry import (
     Boxes,
     Camera,
     box_to_camera,
+    boxes_2d,
     camera_rays,
     intersect_box,
     pixel_centres,
@@ -48,15 +49,21 @@ def box_layers(camera: Camera, boxes: Boxes, height: int, width: int, maps: bool
     if count == 0:
         boxes, count = _one_absent(batch, device), 1
     to_camera = box_to_camera(camera, boxes)  # [B, N, 4, 4]
-    entry, leave, hit = intersect_box(rays[:, None], to_camera, boxes.size)  # [B, N, P]
-    hit = hit & boxes.present[..., None]
-    order = torch.where(hit, entry, torch.inf)
-    _, slot = order.topk(min(LAYERS, count), dim=1, largest=False)  # [B, k, P]
-    if count < LAYERS:
-        slot = torch.cat([slot, slot[:, :1].expand(-1, LAYERS - count, -1)], 1)
-    covered = hit.gather(1, slot)
-    covered = covered & (torch.arange(LAYERS, device=device)[None, :, None] < count)
-    entry, leave = entry.gather(1, slot), leave.gather(1, slot)
+    if batch == 1 and count > LAYERS:
+        rectangles = boxes_2d(camera, boxes)[0]
+        entry, leave = _inside_rectangles(rays.view(height, width, 3), to_camera[0], boxes.size[0], rectangles)
+    else:
+        entry, leave, hit = intersect_box(rays[:, None], to_camera, boxes.size)  # [B, N, P]
+        entry = torch.where(hit & boxes.present[..., None], entry, torch.inf)
+    depths, slots = [], []
+    for _ in range(LAYERS):  # the nearest box, then the nearest of the others ...
+        depth, nearest = entry.min(1, keepdim=True)
+        depths.append(depth)
+        slots.append(nearest)
+        entry = entry.scatter(1, nearest, torch.inf)
+    entry, slot = torch.cat(depths, 1), torch.cat(slots, 1)  # [B, K, P]
+    covered = torch.isfinite(entry)
+    entry, leave = (torch.where(covered, x, 0.0) for x in (entry, leave.gather(1, slot)))
     drawn = [
         _layer_maps(rays, to_camera, boxes.size, slot[:, k], entry[:, k], leave[:, k], covered[:, k])
         for k in range(LAYERS if maps else 0)
@@ -65,6 +72,23 @@ def box_layers(camera: Camera, boxes: Boxes, height: int, width: int, maps: bool
     shape = (batch, LAYERS, height, width)
     layers = (torch.where(covered, slot, -1), entry, leave)
     return BoxLayers(*(x.view(shape) for x in layers), stacked.view(batch, stacked.shape[1], height, width))
+
+
+def _inside_rectangles(rays: Tensor, to_camera: Tensor, size: Tensor, rectangles: Tensor) -> tuple[Tensor, Tensor]:
+    """Entry (inf: missed) and exit depths [1, N, P] of rays [H, W, 3], each box tested inside its 2D bounds only."""
+    height, width = rays.shape[:2]
+    count = len(size)
+    entry, leave = rays.new_full((count, height, width), torch.inf), rays.new_zeros(count, height, width)
+    scale = rectangles.new_tensor([width, height, width, height])
+    bounds = torch.cat([(rectangles * scale)[:, :2].floor() - 1, (rectangles * scale)[:, 2:].ceil() + 1], 1)
+    for n, (left, top, right, bottom) in enumerate(bounds.long().clamp_min(0).tolist()):
+        if not bool((rectangles[n] != 0).any()):
+            continue  # absent, or wholly behind the camera
+        part = rays[top:bottom, left:right]
+        near, far, hit = intersect_box(part.reshape(-1, 3), to_camera[n], size[n])
+        entry[n, top:bottom, left:right] = torch.where(hit, near, torch.inf).view(part.shape[:2])
+        leave[n, top:bottom, left:right] = far.view(part.shape[:2])
+    return entry.view(1, count, -1), leave.view(1, count, -1)
 
 
 def _layer_maps(rays, to_camera, size, slot, entry, leave, covered) -> Tensor:

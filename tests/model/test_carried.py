@@ -90,6 +90,28 @@ def test_layers_agree_with_the_truth(frame):
     torch.testing.assert_close(depth[objects], frame.depth[objects], atol=1e-4, rtol=0)
 
 
+def test_a_crowd_has_the_same_layers_alone_and_in_a_batch():
+    """Single scenes test each box inside its 2D bounds only, batches test all boxes everywhere."""
+    generator = torch.Generator().manual_seed(4)
+    places = [tuple(p) for p in (torch.rand(12, 3, generator=generator) * 4 - 2).tolist()]
+    crowd = toy_boxes(places, 14)  # type: ignore[arg-type]
+    camera = toy_camera()
+    pose = crowd.pose.clone()
+    pose[0, 3, :3, 3] = torch.tensor([0.0, -4.0, 2.5])  # around the camera
+    pose[0, 4, :3, 3] = torch.tensor([0.0, -9.0, 2.5])  # behind it
+    crowd = Boxes(pose, crowd.size, crowd.present)
+    alone = box_layers(camera, crowd, 48, 64)
+    twice = Boxes(*(x.repeat(2, *[1] * (x.dim() - 1)) for x in (crowd.pose, crowd.size, crowd.present)))
+    cameras = Camera(camera.intrinsics.repeat(2, 1), camera.world_to_camera.repeat(2, 1, 1))
+    batch = box_layers(cameras, twice, 48, 64)
+    assert torch.equal(alone.slot[0], batch.slot[0]) and (alone.slot >= 0).any()
+    torch.testing.assert_close(alone.maps[0], batch.maps[0], atol=1e-5, rtol=1e-5)
+    seen = alone.slot[0] >= 0
+    first, second = alone.slot[0, 0], alone.slot[0, 1]
+    assert not ((first == second) & seen[0]).any() and (seen[0] & ~seen[1]).any()  # a box is one layer only
+    torch.testing.assert_close(alone.leave[0][seen], batch.leave[0][seen], atol=1e-4, rtol=1e-5)
+
+
 def test_edit_region_is_empty_without_edit_and_local_with_one(frame):
     still = edit_region(frame.camera, frame.camera, frame.boxes, frame.boxes, SIZE, SIZE)
     assert still.max() == 0
