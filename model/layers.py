@@ -70,8 +70,9 @@ def box_layers(camera: Camera, boxes: Boxes, height: int, width: int, maps: bool
     ]
     stacked = torch.cat(drawn, 1) if drawn else rays.new_zeros(batch, 0, height * width)
     shape = (batch, LAYERS, height, width)
-    layers = (torch.where(covered, slot, -1), entry, leave)
-    return BoxLayers(*(x.view(shape) for x in layers), stacked.view(batch, stacked.shape[1], height, width))
+    slot = torch.where(covered, slot, -1).view(shape)
+    stacked = stacked.view(batch, stacked.shape[1], height, width)
+    return BoxLayers(slot, entry.view(shape), leave.view(shape), stacked)
 
 
 def _inside_rectangles(rays: Tensor, to_camera: Tensor, size: Tensor, rectangles: Tensor) -> tuple[Tensor, Tensor]:
