@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import torch
 from diffusers import UNet2DConditionModel
@@ -35,9 +35,6 @@ class Condition:
 
     def unconditional(self) -> Condition:
         return self.dropped(torch.ones(self.tokens.shape[0], dtype=torch.bool, device=self.tokens.device))
-
-    def with_channels(self, channels: Tensor | None) -> Condition:
-        return replace(self, channels=channels)
 
 
 def token_mask(present: Tensor, background: Tensor) -> Tensor:
