@@ -25,9 +25,7 @@ def picture(value: Any, what: str) -> np.ndarray:
     return array
 
 
-def plane(
-    value: Any, shape: tuple[int, ...], dtypes: tuple[type, ...], most: float, what: str
-) -> np.ndarray:
+def plane(value: Any, shape: tuple[int, ...], dtypes: tuple[type, ...], most: float, what: str) -> np.ndarray:
     """[h, w] of the given shape, of one of `dtypes`, finite and within 0..most."""
     array = _array(value, what)
     if array.dtype not in [np.dtype(dtype) for dtype in dtypes] or array.shape != shape:
@@ -66,12 +64,8 @@ def texts(name: Any, provenance: Any, encoder: Any) -> tuple[str, dict[str, str]
     """Name, provenance entries and encoder fingerprint: short texts."""
     entries = dict(provenance or {})
     every = [name, encoder, *entries, *entries.values()]
-    if len(entries) > MAX_ENTRIES or not all(
-        isinstance(t, str) and len(t) <= MAX_TEXT for t in every
-    ):
-        raise AssetFileError(
-            f"Name, encoder and provenance must be texts of at most {MAX_TEXT} characters."
-        )
+    if len(entries) > MAX_ENTRIES or not all(isinstance(t, str) and len(t) <= MAX_TEXT for t in every):
+        raise AssetFileError(f"Name, encoder and provenance must be texts of at most {MAX_TEXT} characters.")
     return name, entries, encoder
 
 

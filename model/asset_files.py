@@ -31,13 +31,9 @@ def read(path: Path, only: str | None) -> tuple[dict[str, Any], dict[str, np.nda
     except FileNotFoundError:
         raise AssetFileError(f"There is no file '{path}': choose another one.") from None
     except SafetensorError as error:
-        raise AssetFileError(
-            f"'{path.name}' is no asset or is cut short: export it again."
-        ) from error
+        raise AssetFileError(f"'{path.name}' is no asset or is cut short: export it again.") from error
     except (OSError, MemoryError) as error:
-        raise AssetFileError(
-            f"'{path.name}' cannot be read ({error}): check the file and its folder."
-        ) from error
+        raise AssetFileError(f"'{path.name}' cannot be read ({error}): check the file and its folder.") from error
     except (TypeError, ValueError, AttributeError, KeyError) as error:
         if isinstance(error, AssetFileError):
             raise
@@ -46,9 +42,7 @@ def read(path: Path, only: str | None) -> tuple[dict[str, Any], dict[str, np.nda
 
 def _header(path: Path, text: str | None) -> dict[str, Any]:
     if text is None:
-        raise AssetFileError(
-            f"'{path.name}' is a safetensors file but no Neural Asset: choose an asset file."
-        )
+        raise AssetFileError(f"'{path.name}' is a safetensors file but no Neural Asset: choose an asset file.")
     try:
         header = json.loads(text)
         version, kind = header["version"], header["kind"]
@@ -58,13 +52,10 @@ def _header(path: Path, text: str | None) -> dict[str, Any]:
         raise damaged(path)
     if version > FORMAT_VERSION:
         raise AssetFileError(
-            f"'{path.name}' has format {version} and this program reads up to {FORMAT_VERSION}: "
-            "update the program."
+            f"'{path.name}' has format {version} and this program reads up to {FORMAT_VERSION}: update the program."
         )
     if kind not in ("object", "background"):
-        raise AssetFileError(
-            f"'{path.name}' holds neither an object nor a background: choose an asset file."
-        )
+        raise AssetFileError(f"'{path.name}' holds neither an object nor a background: choose an asset file.")
     return header
 
 
@@ -78,9 +69,7 @@ def write_whole(path: Path, data: bytes) -> None:
     """
     name = None
     try:
-        handle, name = tempfile.mkstemp(
-            prefix=f".{path.name[:40]}.", suffix=".part", dir=path.parent
-        )
+        handle, name = tempfile.mkstemp(prefix=f".{path.name[:40]}.", suffix=".part", dir=path.parent)
         with os.fdopen(handle, "wb") as file:
             file.write(data)
             file.flush()

@@ -54,12 +54,8 @@ class AssetView:
     def checked(self) -> AssetView:
         """A validated copy; raises AssetFileError."""
         image = checks.picture(self.image, "A view's picture")
-        mask = checks.plane(
-            self.mask, image.shape[:2], (np.uint8, np.float16), 255, "A view's mask"
-        )
-        fraction = checks.plane(
-            self.fraction, image.shape[:2], (np.float16,), 1, "A view's surface"
-        )
+        mask = checks.plane(self.mask, image.shape[:2], (np.uint8, np.float16), 255, "A view's mask")
+        fraction = checks.plane(self.fraction, image.shape[:2], (np.float16,), 1, "A view's surface")
         intrinsics = checks.floats(self.intrinsics, (4,), "A view's camera")
         if (intrinsics[:2] <= 0).any():
             raise AssetFileError("A view's camera has no focal length: make the asset again.")
@@ -84,9 +80,7 @@ class NeuralAsset:
     def checked(self) -> NeuralAsset:
         """A validated copy; raises AssetFileError."""
         if not 1 <= len(self.views) <= MAX_VIEWS:
-            raise AssetFileError(
-                f"An asset has {len(self.views)} views instead of 1 to {MAX_VIEWS}: make it again."
-            )
+            raise AssetFileError(f"An asset has {len(self.views)} views instead of 1 to {MAX_VIEWS}: make it again.")
         tokens = checks.tokens(self.appearance, (len(self.views), TOKENS))
         size = checks.box(np.eye(4), self.size, "The asset's box").size
         views = tuple(view.checked() for view in self.views)
@@ -121,9 +115,7 @@ class BackgroundAsset:
         ground = checks.floats(self.ground, (), "The background's floor")
         tokens = checks.tokens(self.appearance, (TOKENS,))
         name, provenance, encoder = checks.texts(self.name, self.provenance, self.encoder)
-        return BackgroundAsset(
-            image, mask, camera, float(ground), tokens, name, provenance, encoder
-        )
+        return BackgroundAsset(image, mask, camera, float(ground), tokens, name, provenance, encoder)
 
 
 Asset = NeuralAsset | BackgroundAsset
@@ -148,22 +140,15 @@ def merge_views(first: NeuralAsset, second: NeuralAsset) -> NeuralAsset:
     otherwise.
     """
     first, second = first.checked(), second.checked()
-    if (
-        np.maximum(first.size, second.size)
-        > (1 + SIZE_TOLERANCE) * np.minimum(first.size, second.size)
-    ).any():
+    if (np.maximum(first.size, second.size) > (1 + SIZE_TOLERANCE) * np.minimum(first.size, second.size)).any():
         raise BoxError(
             f"The boxes of '{first.name}' and '{second.name}' differ by more than "
             f"{SIZE_TOLERANCE:.0%}: give both views of the object the same box."
         )
     if first.encoder != second.encoder or first.appearance.shape[1:] != second.appearance.shape[1:]:
-        raise AssetFileError(
-            f"'{first.name}' and '{second.name}' come from different weights: make one again."
-        )
+        raise AssetFileError(f"'{first.name}' and '{second.name}' come from different weights: make one again.")
     if len(first.views) + len(second.views) > MAX_VIEWS:
-        raise AssetFileError(
-            f"The merged asset would have more than {MAX_VIEWS} views: leave some out."
-        )
+        raise AssetFileError(f"The merged asset would have more than {MAX_VIEWS} views: leave some out.")
     return replace(
         first,
         views=first.views + second.views,
@@ -175,9 +160,7 @@ def merge_views(first: NeuralAsset, second: NeuralAsset) -> NeuralAsset:
 def save_asset(path: str | os.PathLike[str], asset: Asset) -> None:
     """Write one asset. The file appears whole or not at all; raises AssetFileError."""
     asset = asset.checked()
-    tensors, header = (
-        _pack_background(asset) if isinstance(asset, BackgroundAsset) else _pack_object(asset)
-    )
+    tensors, header = _pack_background(asset) if isinstance(asset, BackgroundAsset) else _pack_object(asset)
     tensors["thumbnail"] = thumbnail(asset)
     header |= {
         "version": FORMAT_VERSION,
@@ -185,9 +168,7 @@ def save_asset(path: str | os.PathLike[str], asset: Asset) -> None:
         "encoder": asset.encoder,
         "provenance": asset.provenance,
     }
-    data = to_bytes(
-        {k: np.ascontiguousarray(v) for k, v in tensors.items()}, {HEADER: json.dumps(header)}
-    )
+    data = to_bytes({k: np.ascontiguousarray(v) for k, v in tensors.items()}, {HEADER: json.dumps(header)})
     write_whole(Path(path), data)
 
 
@@ -251,10 +232,7 @@ def _unpack_object(header: dict[str, Any], tensors: dict[str, np.ndarray]) -> Ne
     if not 1 <= int(header["views"]) <= MAX_VIEWS:
         raise ValueError("views")
     keys = AssetView.__dataclass_fields__
-    views = tuple(
-        AssetView(**{k: tensors[f"views.{i}.{k}"] for k in keys})
-        for i in range(int(header["views"]))
-    )
+    views = tuple(AssetView(**{k: tensors[f"views.{i}.{k}"] for k in keys}) for i in range(int(header["views"])))
     common = {key: header[key] for key in ("name", "provenance", "encoder")}
     return NeuralAsset(views, tensors["appearance"], tensors["size"], **common)
 
@@ -269,6 +247,4 @@ def _pack_background(asset: BackgroundAsset) -> tuple[dict[str, np.ndarray], dic
 def _unpack_background(header: dict[str, Any], tensors: dict[str, np.ndarray]) -> BackgroundAsset:
     camera = PinholeCamera(tensors["camera.intrinsics"], tensors["camera.world_to_camera"])
     common = {key: header[key] for key in ("ground", "name", "provenance", "encoder")}
-    return BackgroundAsset(
-        tensors["image"], tensors["mask"], camera, appearance=tensors["appearance"], **common
-    )
+    return BackgroundAsset(tensors["image"], tensors["mask"], camera, appearance=tensors["appearance"], **common)

@@ -198,9 +198,7 @@ def _wait() -> None:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m model.bench", description="Time and memory")
     parser.add_argument("--weights", type=Path, default=WEIGHTS, help="pipeline folder")
-    parser.add_argument(
-        "--assets", type=Path, help="folder of meshes and HDRIs: measures their renderer"
-    )
+    parser.add_argument("--assets", type=Path, help="folder of meshes and HDRIs: measures their renderer")
     parser.add_argument("--json", type=Path, help="write the figures to this file")
     parser.add_argument("--memory-only", action="store_true", help=argparse.SUPPRESS)
     return parser

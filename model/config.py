@@ -27,7 +27,8 @@ class ModelConfig:
     encoder: dict[str, Any]  # transformers ViTConfig
     autoencoder: dict[str, Any]  # diffusers AutoencoderKL
     unet: dict[str, Any]  # diffusers UNet2DConditionModel
-    dense: dict[str, Any]  # diffusers UNet2DModel of the surface and the fusion network
+    surface: dict[str, Any]  # model.surface.SurfaceNetwork
+    dense: dict[str, Any]  # diffusers UNet2DModel of the fusion network
     prediction: str = "flow"  # or "v_prediction" (Stable Diffusion 2.1)
 
     @property
@@ -65,6 +66,10 @@ def _unet(channels: tuple[int, ...], cross: int, head: int, groups: int) -> dict
     }  # fmt: skip
 
 
+def _surface(widths: tuple[int, ...], groups: int) -> dict[str, Any]:
+    return {"widths": widths, "groups": groups}
+
+
 def _dense(channels: tuple[int, ...], groups: int) -> dict[str, Any]:
     return {
         "block_out_channels": channels, "layers_per_block": 1, "norm_num_groups": groups, "add_attention": False,
@@ -83,15 +88,17 @@ def _encoder(width: int, depth: int, heads: int, image: int, patch: int) -> dict
 _SIZES: dict[str, ModelConfig] = {
     "tiny": ModelConfig(
         "anchored", "tiny", 64, 2, 4, 32, 32, _encoder(32, 1, 2, 64, 16), _autoencoder((8, 16, 16), 4, 2, 4, 1),
-        _unet((16, 32), 32, 16, 8), _dense((8, 16), 4),
+        _unet((16, 32), 32, 16, 8), _surface((8, 8, 16, 16, 16), 4), _dense((8, 16), 4),
     ),
     "base": ModelConfig(
         "anchored", "base", 256, 2, 8, 256, 256, _encoder(192, 6, 3, 256, 16),
-        _autoencoder((32, 64, 128), 8, 2, 8, 1), _unet((96, 192, 320), 256, 64, 16), _dense((32, 64, 96, 128), 8),
+        _autoencoder((32, 64, 128), 8, 2, 8, 1), _unet((96, 192, 320), 256, 64, 16),
+        _surface((32, 48, 64, 96, 128), 8), _dense((32, 64, 96, 128), 8),
     ),
     "sd21": ModelConfig(
         "anchored", "sd21", 256, 1, 4, 512, 1024, _encoder(768, 12, 12, 224, 8),
-        _autoencoder((128, 256, 512, 512), 4, 1, 32, 2), {}, _dense((32, 64, 96, 128), 8), prediction="v_prediction",
+        _autoencoder((128, 256, 512, 512), 4, 1, 32, 2), {}, _surface((32, 48, 64, 96, 128), 8),
+        _dense((32, 64, 96, 128), 8), prediction="v_prediction",
     ),
 }  # fmt: skip
 

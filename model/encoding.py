@@ -27,7 +27,6 @@ from .geometry import (
     to_box_coordinates,
 )
 from .layers import BoxLayers, box_layers
-from .networks import run_dense
 from .parts import Parts
 from .scene import MAX_SCENE_OBJECTS, Box, PinholeCamera
 
@@ -129,7 +128,7 @@ def _surface(parts: Parts, small: Tensor, layers: BoxLayers, camera: Camera, box
     """The surface network's outputs; `paper` has none and takes each box's whole cover, at .3 of the way."""
     height, width = small.shape[-2:]
     if parts.config.anchored:
-        outputs = run_dense(parts.surface, small, box_layers(camera, boxes, height // 2, width // 2).maps)
+        outputs = parts.surface(small, box_layers(camera, boxes, height // 2, width // 2).maps)
     else:
         count = layers.slot.shape[1]
         outputs = torch.zeros(1, 2 * count + 1, height, width, device=small.device)

@@ -99,18 +99,14 @@ def load_perceptual() -> Perceptual | None:
         return None
 
 
-def stability_figures(
-    pipes: Mapping[str, Any], sources: Mapping[str, PairSource], settings: RenderSettings
-) -> dict:
+def stability_figures(pipes: Mapping[str, Any], sources: Mapping[str, PairSource], settings: RenderSettings) -> dict:
     """`drift_psnr` and `flicker` of the anchored row on four procedural scenes."""
     if "anchored" not in pipes:
         return {"drift_psnr": None, "flicker": None}
     pairs = sources["procedural"].pairs(STABILITY_SCENES, SIZE, SEED - 1, split="unseen_instances")
     scenes = [pairs[i : i + 1] for i in range(STABILITY_SCENES)]
     return {
-        "drift_psnr": _mean(
-            [stability.drift(pipes["anchored"], pair, settings) for pair in scenes]
-        ),
+        "drift_psnr": _mean([stability.drift(pipes["anchored"], pair, settings) for pair in scenes]),
         "flicker": _mean([stability.flicker(pipes["anchored"], pair, settings) for pair in scenes]),
     }
 
@@ -146,12 +142,8 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m model.evaluate", description=__doc__.splitlines()[0] if __doc__ else None
     )
-    parser.add_argument(
-        "--weights", type=Path, default=WEIGHTS, help="pipeline folder of the anchored preset"
-    )
-    parser.add_argument(
-        "--paper", type=Path, default=PAPER_WEIGHTS, help="pipeline folder of the paper preset"
-    )
+    parser.add_argument("--weights", type=Path, default=WEIGHTS, help="pipeline folder of the anchored preset")
+    parser.add_argument("--paper", type=Path, default=PAPER_WEIGHTS, help="pipeline folder of the paper preset")
     parser.add_argument("--quick", action="store_true", help="16 + 16 pairs instead of 128 + 32")
     parser.add_argument("--json", type=Path, help="write the figures to this file")
     parser.add_argument("--out", type=Path, help="write the picture sheet into this folder")

@@ -112,9 +112,7 @@ def crop(images: Tensor, rectangles: Tensor, side: int) -> Tensor:
     low, high = rectangles[:, None, :2], rectangles[:, None, 2:]
     uv = (low + (high - low) * steps[None, :, None]) * 2 - 1  # [B, S, 2]
     u, v = uv[..., 0], uv[..., 1]
-    grid = torch.stack(
-        [u[:, None].expand(-1, len(steps), -1), v[:, :, None].expand(-1, -1, len(steps))], -1
-    )
+    grid = torch.stack([u[:, None].expand(-1, len(steps), -1), v[:, :, None].expand(-1, -1, len(steps))], -1)
     read = grid_sample(images, grid.to(images.dtype), align_corners=False, padding_mode="border")
     return interpolate(read, (side, side), mode="area")
 

@@ -1,10 +1,11 @@
-"""The networks, all of them diffusers' and transformers' own; here they are only put together.
+"""The networks, nearly all of them diffusers' and transformers' own; here they are only put together.
 
 - autoencoder: `AutoencoderKL` (behind a space-to-depth of `patch`, which makes it three times as fast at 256 px);
 - appearance encoder: transformers' `ViTModel`; `AssetTokens` turns its features and the poses into tokens
   (Neural Assets, section 3.2 and 3.3);
 - denoiser: `UNet2DConditionModel`;
-- surface and fusion network: `UNet2DModel` at half resolution with sub-pixel outputs.
+- fusion network: `UNet2DModel` at half resolution with sub-pixel outputs;
+- surface network: `model.surface`, on ImageNet features.
 """
 
 from __future__ import annotations
@@ -18,11 +19,10 @@ from transformers import ViTConfig, ViTModel
 
 from .config import ModelConfig
 from .layers import CHANNELS_PER_LAYER, LAYERS
+from .surface import SURFACE_OUTPUTS, SurfaceNetwork
 
 TOKENS_PER_ASSET = 4  # a 2x2 RoIAlign (section 3.2)
-SURFACE_OUTPUTS = LAYERS + 1 + LAYERS  # visible layer's logits, fractions along the rays
 FUSION_OUTPUTS = 1 + 3 + SURFACE_OUTPUTS  # blend weight, correction, target surface
-SURFACE_INPUTS = 3
 FUSION_INPUTS = 3 + 3 + 3 + 4  # carried, decoded, decoded(encoded(carried)), carried maps and edit region
 
 
@@ -82,9 +82,8 @@ def build_dense(config: ModelConfig, inputs: int, outputs: int) -> UNet2DModel:
     return network
 
 
-def build_surface(config: ModelConfig) -> UNet2DModel:
-    """Reads source pictures: which box's object is seen, and how deep in the box."""
-    return build_dense(config, SURFACE_INPUTS, SURFACE_OUTPUTS)
+def build_surface(config: ModelConfig) -> SurfaceNetwork:
+    return SurfaceNetwork(**config.surface)
 
 
 def build_fusion(config: ModelConfig) -> UNet2DModel:

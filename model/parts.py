@@ -19,6 +19,7 @@ from .networks import (
     build_surface,
     build_tokens,
 )
+from .surface import SurfaceNetwork
 
 NAMES = ("autoencoder", "encoder", "tokens", "unet", "surface", "fusion")
 
@@ -32,7 +33,7 @@ class Parts:
     encoder: ViTModel
     tokens: AssetTokens
     unet: UNet2DConditionModel
-    surface: UNet2DModel
+    surface: SurfaceNetwork
     fusion: UNet2DModel
 
     def modules(self) -> dict[str, nn.Module]:

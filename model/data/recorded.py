@@ -46,16 +46,24 @@ class RecordedSource:
         """How many pairs the folder (or one of its splits) holds."""
         return sum(split in (None, entry["split"]) for entry in self.info["pairs"])
 
-    def pairs(self, count: int, size: int, seed: int, *, split: str = "unseen_instances",
-              tasks: tuple[str, ...] | None = None) -> Pairs:
+    def pairs(
+        self, count: int, size: int, seed: int, *, split: str = "unseen_instances", tasks: tuple[str, ...] | None = None
+    ) -> Pairs:
         """See `PairSource.pairs`; asks for more than there is are refused."""
-        entries = [entry for entry in self.info["pairs"]
-                   if entry["split"] == split and (tasks is None or entry["task"] in tasks)]
+        entries = [
+            entry
+            for entry in self.info["pairs"]
+            if entry["split"] == split and (tasks is None or entry["task"] in tasks)
+        ]
         if count < 1 or len(entries) < count:
-            raise AssetFileError(f"{self.folder.name} holds {len(entries)} pairs of split {split!r} for these tasks, "
-                                 f"{count} were asked for: ask for 1 to {len(entries)}.")
-        frames = [[_read_frame(self.folder / entry["folder"], side, entry[side], size) for entry in entries[:count]]
-                  for side in SIDES]
+            raise AssetFileError(
+                f"{self.folder.name} holds {len(entries)} pairs of split {split!r} for these tasks, "
+                f"{count} were asked for: ask for 1 to {len(entries)}."
+            )
+        frames = [
+            [_read_frame(self.folder / entry["folder"], side, entry[side], size) for entry in entries[:count]]
+            for side in SIDES
+        ]
         task = torch.tensor([TASKS.index(entry["task"]) for entry in entries[:count]])
         family = torch.full((count, MAX_OBJECTS), -1, dtype=torch.int64)
         for k, entry in enumerate(entries[:count]):
@@ -64,8 +72,13 @@ class RecordedSource:
         return Pairs(join(frames[0], torch.stack), join(frames[1], torch.stack), task, family).to(self.device)
 
 
-def write_recorded(folder: str | Path, parts: list[tuple[str, Pairs, list[list[dict[str, str]]]]],
-                   family_names: tuple[str, ...], families_with_front: tuple[str, ...], credit: str) -> None:
+def write_recorded(
+    folder: str | Path,
+    parts: list[tuple[str, Pairs, list[list[dict[str, str]]]]],
+    family_names: tuple[str, ...],
+    families_with_front: tuple[str, ...],
+    credit: str,
+) -> None:
     """Write pairs as a recorded folder. parts: (split, pairs, per pair and slot {"id", "family", "licence",
     "credit"}). credit: the text that names the objects' makers."""
     folder = Path(folder)
@@ -79,8 +92,13 @@ def write_recorded(folder: str | Path, parts: list[tuple[str, Pairs, list[list[d
             for side in SIDES:
                 entry[side] = _write_frame(folder / name, side, getattr(pairs, side)[k])
             entries.append(entry)
-    info = {"format": FORMAT, "family_names": list(family_names), "families_with_front": list(families_with_front),
-            "credits": credit, "pairs": entries}
+    info = {
+        "format": FORMAT,
+        "family_names": list(family_names),
+        "families_with_front": list(families_with_front),
+        "credits": credit,
+        "pairs": entries,
+    }
     (folder / "pairs.json").write_text(json.dumps(info, indent=1) + "\n")
 
 
@@ -110,9 +128,15 @@ def _write_frame(folder: Path, side: str, frame: Frame) -> dict[str, Any]:
     for name, pixels in ((side, image), (f"{side}_index", stored), (f"{side}_depth", code)):
         Image.fromarray(pixels).save(folder / f"{name}.png", optimize=True)
     present = frame.boxes.present.tolist()
-    return {"intrinsics": frame.camera.intrinsics.tolist(), "world_to_camera": frame.camera.world_to_camera.tolist(),
-            "ground": float(frame.ground), "depth_scale": scale, "present": present,
-            "pose": frame.boxes.pose.tolist(), "size": frame.boxes.size.tolist()}
+    return {
+        "intrinsics": frame.camera.intrinsics.tolist(),
+        "world_to_camera": frame.camera.world_to_camera.tolist(),
+        "ground": float(frame.ground),
+        "depth_scale": scale,
+        "present": present,
+        "pose": frame.boxes.pose.tolist(),
+        "size": frame.boxes.size.tolist(),
+    }
 
 
 def _read_frame(folder: Path, side: str, info: dict[str, Any], size: int) -> Frame:
@@ -134,9 +158,16 @@ def _read_frame(folder: Path, side: str, info: dict[str, Any], size: int) -> Fra
     boxes = Boxes(torch.tensor(info["pose"]), torch.tensor(info["size"]), torch.tensor(info["present"]))
     rays = camera_rays(pixel_centres(*index.shape).flatten(0, 1), camera.intrinsics).view(*index.shape, 3)
     points = rays * depth[..., None]
-    return Frame(image, index, depth, _normals(points).permute(2, 0, 1),
-                 _box_coordinates(points, index, camera, boxes).permute(2, 0, 1), camera, boxes,
-                 torch.tensor(float(info["ground"])))
+    return Frame(
+        image,
+        index,
+        depth,
+        _normals(points).permute(2, 0, 1),
+        _box_coordinates(points, index, camera, boxes).permute(2, 0, 1),
+        camera,
+        boxes,
+        torch.tensor(float(info["ground"])),
+    )
 
 
 def _normals(points: Tensor) -> Tensor:

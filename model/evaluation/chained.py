@@ -70,11 +70,7 @@ def chain(
     target boxes' centres; kept [N] bool: objects that the target shows, the others are only erased.
     """
     height, width = image.shape[-2:]
-    hole = (
-        (masks > 0.25).any(0).float()[None, None]
-        if len(masks)
-        else image.new_zeros(1, 1, height, width)
-    )
+    hole = (masks > 0.25).any(0).float()[None, None] if len(masks) else image.new_zeros(1, 1, height, width)
     hole = max_pool2d(hole, 2 * DILATION + 1, stride=1, padding=DILATION)
     made = push_pull(image[None], 1 - hole)[0]
     index = torch.full((height, width), -1)

@@ -54,9 +54,7 @@ def encode_source(pipe: Any, pair: Pairs) -> Encoded:
     return Encoded(slots, list(assets), background)
 
 
-def render_target(
-    pipe: Any, encoded: Encoded, pair: Pairs, settings: RenderSettings
-) -> tuple[Any, list[int]]:
+def render_target(pipe: Any, encoded: Encoded, pair: Pairs, settings: RenderSettings) -> tuple[Any, list[int]]:
     """The pipeline's result at the target's boxes and camera, and the slot of every placement."""
     usable = convert.usable_slots(pair.target)
     shown = [(s, a) for s, a in zip(encoded.slots, encoded.assets, strict=True) if usable[s]]
@@ -74,9 +72,7 @@ def make_rows(pipes: Mapping[str, Any], pair: Pairs, settings: RenderSettings) -
             continue
         encoded = encode_source(pipes[name], pair)
         result, slots = render_target(pipes[name], encoded, pair, settings)
-        rows[name] = Made(
-            convert.from_uint8(result.image)[None], _index(result.object_index, slots)
-        )
+        rows[name] = Made(convert.from_uint8(result.image)[None], _index(result.object_index, slots))
         if name == "anchored":
             geometry = getattr(result, "carried_index", None)
             index = None if geometry is None else _index(geometry, slots)
@@ -93,9 +89,7 @@ def _mask_rows(encoded: Encoded, pair: Pairs) -> dict[str, Made]:
     image, intrinsics = pair.source.image[0], pair.source.camera.intrinsics[0]
     masks = source_masks(encoded.assets, intrinsics, *image.shape[-2:])
     kept = convert.usable_slots(pair.target)[encoded.slots]
-    source, target = (
-        convert.full_rectangles(f)[0, encoded.slots] for f in (pair.source, pair.target)
-    )
+    source, target = (convert.full_rectangles(f)[0, encoded.slots] for f in (pair.source, pair.target))
     depth = convert.box_depths(pair.target)[0, encoded.slots, 1]
     made, index = chain(image, masks, source, target, depth, kept)
     return {

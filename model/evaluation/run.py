@@ -94,9 +94,7 @@ def _record(
     return Record(name, portion.set_name, portion.split, TASKS[int(pair.task[0])], values, features)
 
 
-def _yaw_errors(
-    made: Mapping[str, Made], pair: Pairs, source: PairSource, turner: Any
-) -> dict[str, list[float]]:
+def _yaw_errors(made: Mapping[str, Made], pair: Pairs, source: PairSource, turner: Any) -> dict[str, list[float]]:
     """Per row the yaw errors in degrees of the largest objects with a front, if they can turn."""
     if turner is None:
         return {}
@@ -116,9 +114,7 @@ def _yaw_errors(
 
 
 def _strip(made: Mapping[str, Made], pair: Pairs, records: list[Record]) -> Strip:
-    pictures = {
-        name: convert.to_uint8(row.image[0]) for name, row in made.items() if name in COLUMNS
-    }
+    pictures = {name: convert.to_uint8(row.image[0]) for name, row in made.items() if name in COLUMNS}
     pictures["source"] = convert.to_uint8(pair.source.image[0])
     pictures["truth"] = convert.to_uint8(pair.target.image[0])
     means = {r.row: r.values["object_psnr"] for r in records}

@@ -81,9 +81,7 @@ def summarise(records: Sequence[Record]) -> Row:
         row[key] = reduce(values) if values else None
     pairs = [record.features for record in records if record.features is not None]
     if len(pairs) >= 2:
-        row["frechet"] = metrics.frechet(
-            torch.stack([a for a, _ in pairs]), torch.stack([b for _, b in pairs])
-        )
+        row["frechet"] = metrics.frechet(torch.stack([a for a, _ in pairs]), torch.stack([b for _, b in pairs]))
     return row
 
 
@@ -106,9 +104,7 @@ def mean_tables(tables: Sequence[dict[str, Row | None]]) -> dict[str, Row | None
     result: dict[str, Row | None] = {}
     for row in ROWS:
         present = [t[row] for t in tables if t.get(row) is not None]
-        result[row] = (
-            {key: _mean(r.get(key) for r in present if r) for key in KEYS} if present else None
-        )
+        result[row] = {key: _mean(r.get(key) for r in present if r) for key in KEYS} if present else None
     return result
 
 

@@ -27,9 +27,7 @@ class Strip:
     @property
     def worth(self) -> float:
         """Object PSNR of the best preset at hand; scenes without objects come last."""
-        return next(
-            (self.psnr[c] for c in ("anchored", "paper", "carried") if c in self.psnr), np.inf
-        )
+        return next((self.psnr[c] for c in ("anchored", "paper", "carried") if c in self.psnr), np.inf)
 
 
 def choose(strips: Sequence[Strip], count: int, seed: int = 0) -> tuple[list[Strip], list[Strip]]:
@@ -40,9 +38,7 @@ def choose(strips: Sequence[Strip], count: int, seed: int = 0) -> tuple[list[Str
     return random, rest[:count]
 
 
-def save_sheet(
-    path: Path, random: Sequence[Strip], worst: Sequence[Strip], side: int = 192
-) -> None:
+def save_sheet(path: Path, random: Sequence[Strip], worst: Sequence[Strip], side: int = 192) -> None:
     """Write the PNG; a column that no scene has stays empty."""
     parts = [("At random", random), ("The worst by object PSNR", worst)]
     parts = [(title, strips) for title, strips in parts if strips]
@@ -63,18 +59,14 @@ def save_sheet(
     sheet.save(path)
 
 
-def _draw_strip(
-    sheet: Image.Image, draw: ImageDraw.ImageDraw, strip: Strip, y: int, side: int
-) -> None:
+def _draw_strip(sheet: Image.Image, draw: ImageDraw.ImageDraw, strip: Strip, y: int, side: int) -> None:
     draw.multiline_text((GAP * 2, y + 6), strip.title, INK, _font(13), spacing=4)
     for column, name in enumerate(COLUMNS):
         x = SIDEBAR + column * (side + GAP)
         if name not in strip.pictures:
             draw.rectangle((x, y, x + side - 1, y + side - 1), outline=FAINT)
             continue
-        picture = Image.fromarray(strip.pictures[name]).resize(
-            (side, side), Image.Resampling.LANCZOS
-        )
+        picture = Image.fromarray(strip.pictures[name]).resize((side, side), Image.Resampling.LANCZOS)
         sheet.paste(picture, (x, y))
         if name in strip.psnr:
             text = f"{strip.psnr[name]:.1f} dB"

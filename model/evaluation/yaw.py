@@ -120,9 +120,7 @@ def turner(source: Any, request: Mapping[str, Any]) -> Callable[[int], Turner] |
     seed, split = request["seed"], request["split"]
 
     def of_pair(index: int) -> Turner:
-        return lambda slot, angles, camera: source.turned_target(
-            SIDE, seed, index, split, slot, angles, camera
-        )
+        return lambda slot, angles, camera: source.turned_target(SIDE, seed, index, split, slot, angles, camera)
 
     return of_pair
 

@@ -19,7 +19,7 @@ from ..conditions import batch_sources, denoiser_maps, read_surface
 from ..data.frames import Frame, Pairs, join
 from ..geometry import Boxes, Camera, full_precision, pose_tokens_input, relative_pose
 from ..layers import BoxLayers, box_layers, true_fraction, true_layer
-from ..networks import image_to_latents, run_dense
+from ..networks import image_to_latents
 from ..parts import Parts
 
 Precision = Callable[[], AbstractContextManager]
@@ -142,7 +142,7 @@ def _carried(
     full = box_layers(source.camera, seen_boxes, height, width, maps=False)
     half = box_layers(source.camera, seen_boxes, height // 2, width // 2)
     with precision():
-        outputs = run_dense(parts.surface, source.image, half.maps)
+        outputs = parts.surface(source.image, half.maps)
     found = read_surface(outputs.float(), full)
     sources = batch_sources(source.image, found.slot, found.depth, source.camera, seen_boxes, source.ground, background)
     carried = carry(sources, camera, after, height, width)

@@ -40,7 +40,7 @@ def picture_loss(made: Tensor, truth: Tensor, weight: Tensor) -> Tensor:
 def surface_loss(
     outputs: Tensor, layer: Tensor, fractions: Tensor, slots: Tensor, valid: Tensor
 ) -> tuple[Tensor, Tensor]:
-    """Visible layer's cross-entropy and the fraction's error along the ray.
+    """Visible layer's error (cross-entropy and one minus soft Dice of the objects) and the fraction's along the ray.
 
     outputs [B, 2K+1, H, W]; layer [B, H, W] 0..K; fractions [B, K, H, W]; slots [B, K, H, W] (-1: no box);
     valid [B, H, W] bool. Layers that a ray does not enter cannot be chosen.
@@ -51,6 +51,18 @@ def surface_loss(
     # only where a box is in play is there anything to decide
     decide = (valid & covered[:, 0]).float()
     mask = (cross_entropy(logits, layer, reduction="none") * decide).sum() / decide.sum().clamp_min(1)
+    mask = mask + _dice_loss(logits, layer, slots, decide)
     visible = (layer[:, None] == torch.arange(count, device=layer.device)[None, :, None, None]) & valid[:, None]
     wrong = (outputs[:, count + 1 :].float().sigmoid() - fractions).abs() * visible
     return mask, wrong.sum() / visible.sum().clamp_min(1)
+
+
+def _dice_loss(logits: Tensor, layer: Tensor, slots: Tensor, decide: Tensor) -> Tensor:
+    """1 - soft Dice (Milletari et al. 2016, section 3) of all object pixels of each picture, mean over pictures.
+
+    Cross-entropy alone is content with few wrong pixels; the overlap is what a carried object looks like.
+    """
+    share = logits.softmax(1)[:, :-1].sum(1) * decide  # [B, H, W] any object
+    truth = (layer < slots.shape[1]).float() * decide
+    both, sizes = (share * truth).sum((-2, -1)), (share + truth).sum((-2, -1))
+    return (1 - (2 * both + 1) / (sizes + 1)).mean()

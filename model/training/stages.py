@@ -16,13 +16,15 @@ from ..data.frames import Pairs
 from ..denoiser import Condition, denoise
 from ..fusion import compose, fuse
 from ..layers import box_layers, true_fraction, true_layer
-from ..networks import image_to_latents, run_dense
+from ..networks import image_to_latents
 from ..parts import Parts
 from ..sampling import START_TIME, flow_times, logit_normal_times, starting_latents, training_state
 from .examples import Example, as_removals, noisy_boxes, surface_targets
 from .losses import picture_loss, surface_loss, weighted_mean
 from .pictures import SAMPLER_STEPS, Pictures, condition_of
+from .views import closer_looks, photographed
 
+_SURFACE_SIDES = (0.5, 0.75, 1.0)  # of the model's size: pictures come in many sizes
 DROP_ALL = 0.1  # share of samples without any condition (section 3.4)
 Logs = dict[str, float]
 
@@ -82,12 +84,14 @@ class SurfaceStage(Stage):
         super().__init__(parts, {"surface": parts.surface})
 
     def forward(self, pairs: Pairs, generator: torch.Generator, progress: float) -> tuple[Tensor, Logs]:
-        frame = as_removals(pairs).source
+        side = _SURFACE_SIDES[int(torch.randint(0, len(_SURFACE_SIDES), (1,), generator=generator))]
+        frame = closer_looks(as_removals(pairs).source, generator, round(self.parts.config.size * side / 32) * 32)
+        image = photographed(frame.image, generator)
         boxes = noisy_boxes(frame.boxes, generator)
-        height, width = frame.image.shape[-2:]
+        height, width = image.shape[-2:]
         full = box_layers(frame.camera, boxes, height, width, maps=False)
         half = box_layers(frame.camera, boxes, height // 2, width // 2)
-        outputs = run_dense(self.parts.surface, frame.image, half.maps)
+        outputs = self.parts.surface(image, half.maps)
         layer, fractions = surface_targets(frame, full)
         mask, fraction = surface_loss(outputs, layer, fractions, full.slot, torch.ones_like(layer, dtype=torch.bool))
         return mask + 2 * fraction, {"mask": mask.item(), "fraction": fraction.item()}

@@ -14,8 +14,9 @@ from .textures import Surface
 _NO_WALL = -1e6
 
 
-def draw_surroundings(rng: np.random.Generator, plan: Plan, surfaces: list[Surface], first_material: int,
-                      environments: int) -> Surroundings:
+def draw_surroundings(
+    rng: np.random.Generator, plan: Plan, surfaces: list[Surface], first_material: int, environments: int
+) -> Surroundings:
     """The surroundings of both frames of a pair (unbatched tensors). `first_material` is the first surface's index."""
     corners = np.concatenate([stand.corners() for side in plan.stands for stand in side if stand is not None])
     unit, yaw = plan.unit, plan.views[0].azimuth + rng.uniform(-0.7, 0.7)
@@ -29,12 +30,20 @@ def draw_surroundings(rng: np.random.Generator, plan: Plan, surfaces: list[Surfa
     tint = rng.uniform(0.75, 1.1, (3, 1)) * (1 + rng.uniform(-0.07, 0.07, (3, 3)))
     tile = [surfaces[i].repeat * unit * rng.uniform(0.6, 1.4) for i in chosen]
     return Surroundings(
-        environment=torch.tensor(int(rng.integers(environments))), turn=_number(rng.uniform(0, 2 * math.pi)),
-        exposure=_number(np.exp(rng.normal(-0.12, 0.22))), open=torch.tensor("room" not in kind),
-        floor_height=_number(floor_height), material=torch.tensor([first_material + i for i in chosen]),
-        tile=_numbers(tile), angle=_numbers(yaw + rng.choice([0, 0.5, 1], 3) * math.pi / 2 + rng.normal(0, 0.1, 3)),
-        tint=_numbers(tint), wall_plane=_numbers(walls), table=_numbers(table), centre=_numbers(centre),
-        reach=_number(reach))
+        environment=torch.tensor(int(rng.integers(environments))),
+        turn=_number(rng.uniform(0, 2 * math.pi)),
+        exposure=_number(np.exp(rng.normal(-0.12, 0.22))),
+        open=torch.tensor("room" not in kind),
+        floor_height=_number(floor_height),
+        material=torch.tensor([first_material + i for i in chosen]),
+        tile=_numbers(tile),
+        angle=_numbers(yaw + rng.choice([0, 0.5, 1], 3) * math.pi / 2 + rng.normal(0, 0.1, 3)),
+        tint=_numbers(tint),
+        wall_plane=_numbers(walls),
+        table=_numbers(table),
+        centre=_numbers(centre),
+        reach=_number(reach),
+    )
 
 
 def _number(value: float) -> torch.Tensor:

@@ -17,11 +17,16 @@ def credit_lines(records: list[ObjectRecord], environments: int = 0) -> str:
     groups: dict[tuple[str, str, str], list[str]] = {}
     for record in records:
         name = record.id.split("/")[-1]
-        groups.setdefault((record.licence or "unknown licence", record.credit or "unknown author",
-                           record.origin), []).append(name)
-    lines = ["# Credits of the training objects", "",
-             "Meshes were decimated and textures reduced in size. Brand names and artwork on scanned packaging",
-             "remain their owners' trademarks.", ""]
+        groups.setdefault(
+            (record.licence or "unknown licence", record.credit or "unknown author", record.origin), []
+        ).append(name)
+    lines = [
+        "# Credits of the training objects",
+        "",
+        "Meshes were decimated and textures reduced in size. Brand names and artwork on scanned packaging",
+        "remain their owners' trademarks.",
+        "",
+    ]
     licence = ""
     for (group_licence, author, origin), names in sorted(groups.items()):
         if group_licence != licence:

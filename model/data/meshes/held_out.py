@@ -29,8 +29,13 @@ def record_held_out(assets: str | Path, out: str | Path, count: int = 32, seed: 
             continue
         pairs = source.pairs(share, SIZE, seed, split=split)
         used |= {name for names in source.drawn for name in names}
-        objects = [[{"id": name, "family": known[name].family, "licence": known[name].licence,
-                     "credit": known[name].credit} for name in names] for names in source.drawn]
+        objects = [
+            [
+                {"id": name, "family": known[name].family, "licence": known[name].licence, "credit": known[name].credit}
+                for name in names
+            ]
+            for names in source.drawn
+        ]
         parts.append((split, pairs, objects))
     credit = credit_lines([known[name] for name in sorted(used)])
     write_recorded(out, parts, source.family_names, source.families_with_front, credit)

@@ -31,8 +31,9 @@ class View:
 
     def eye(self) -> np.ndarray:
         flat = math.cos(self.elevation)
-        return self.aim + self.distance * np.array([math.sin(self.azimuth) * flat, -math.cos(self.azimuth) * flat,
-                                                    math.sin(self.elevation)])
+        return self.aim + self.distance * np.array(
+            [math.sin(self.azimuth) * flat, -math.cos(self.azimuth) * flat, math.sin(self.elevation)]
+        )
 
     def matrix(self) -> np.ndarray:
         """World-to-camera [4, 4], OpenCV axes."""
@@ -67,8 +68,9 @@ class Plan:
 
 def plan_pair(rng: np.random.Generator, catalogue: Catalogue, tasks: tuple[str, ...] | None) -> Plan:
     """Draw a pair; scenes that cannot be completed are drawn anew."""
-    allowed = np.array([share if tasks is None or name in tasks else 0.0
-                        for name, share in zip(TASKS, TASK_SHARES, strict=True)])
+    allowed = np.array(
+        [share if tasks is None or name in tasks else 0.0 for name, share in zip(TASKS, TASK_SHARES, strict=True)]
+    )
     task = int(rng.choice(len(TASKS), p=allowed / allowed.sum()))
     for attempt in range(50):
         plan = _try_plan(rng, catalogue, task, 1 if attempt > 30 else MAX_OBJECTS)
@@ -124,8 +126,15 @@ def _yaw(rng: np.random.Generator, view: View) -> float:
     return float(view.azimuth + away)
 
 
-def _place(rng: np.random.Generator, stand: Stand, others: list[Stand], views: list[View], spread: float,
-           catalogue: Catalogue, near: float = 0.0) -> Stand | None:
+def _place(
+    rng: np.random.Generator,
+    stand: Stand,
+    others: list[Stand],
+    views: list[View],
+    spread: float,
+    catalogue: Catalogue,
+    near: float = 0.0,
+) -> Stand | None:
     """A free place in view: somewhere, touching another object, or on top of one.
 
     near > 0: within that distance (metres) of where `stand` is.
@@ -163,13 +172,24 @@ def _second_view(rng: np.random.Generator, view: View, unit: float, strength: fl
     """The camera orbited by up to about 25 degrees."""
     turn = math.radians(float(np.clip(rng.normal(0, 14), -25, 25))) * strength
     lift = math.radians(float(rng.normal(0, 5))) * strength
-    return View(view.azimuth + turn, float(np.clip(view.elevation + lift, 0.12, 1.15)),
-                view.distance * float(np.exp(rng.normal(0, 0.08) * strength)),
-                view.aim + rng.normal(0, 0.08, 3) * unit * strength * np.array([1, 1, 0.5]), view.focal)
+    return View(
+        view.azimuth + turn,
+        float(np.clip(view.elevation + lift, 0.12, 1.15)),
+        view.distance * float(np.exp(rng.normal(0, 0.08) * strength)),
+        view.aim + rng.normal(0, 0.08, 3) * unit * strength * np.array([1, 1, 0.5]),
+        view.focal,
+    )
 
 
-def _second_frame(rng: np.random.Generator, stands: list[Stand], view: View, task: int, unit: float, spread: float,
-                  catalogue: Catalogue) -> Plan | None:
+def _second_frame(
+    rng: np.random.Generator,
+    stands: list[Stand],
+    view: View,
+    task: int,
+    unit: float,
+    spread: float,
+    catalogue: Catalogue,
+) -> Plan | None:
     name = TASKS[task]
     first: list[Stand | None] = list(stands)
     second: list[Stand | None] = list(stands)
@@ -204,8 +224,9 @@ def _second_frame(rng: np.random.Generator, stands: list[Stand], view: View, tas
     return Plan((first, second), (view, other), task, unit)
 
 
-def _move_all(rng: np.random.Generator, stands: list[Stand], view: View, spread: float,
-              catalogue: Catalogue) -> list[Stand] | None:
+def _move_all(
+    rng: np.random.Generator, stands: list[Stand], view: View, spread: float, catalogue: Catalogue
+) -> list[Stand] | None:
     """Every object moved; what stands on another is set down anew, sometimes on it again."""
     result: dict[int, Stand] = {}
     for slot in sorted(range(len(stands)), key=lambda i: stands[i].on >= 0):
@@ -233,8 +254,9 @@ def _altered(rng: np.random.Generator, stand: Stand) -> Stand:
     return replace(stand, yaw=float(stand.yaw + turn), size=stand.size * scale)
 
 
-def _move(rng: np.random.Generator, stand: Stand, others: list[Stand], views: list[View], spread: float,
-          catalogue: Catalogue) -> Stand | None:
+def _move(
+    rng: np.random.Generator, stand: Stand, others: list[Stand], views: list[View], spread: float, catalogue: Catalogue
+) -> Stand | None:
     """A moved copy of `stand`, free of `others` and in view."""
     for _ in range(4):
         changed = replace(_altered(rng, stand), z=0.0, on=-1)

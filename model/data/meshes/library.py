@@ -107,8 +107,10 @@ class TexturePacker:
 
     def tables(self) -> tuple[Tensor, Tensor]:
         """Offsets [M, LEVELS] and sizes [M, LEVELS, 2] (width, height), int64."""
-        return (torch.tensor(self.offsets, dtype=torch.int64).reshape(-1, LEVELS),
-                torch.tensor(self.sizes, dtype=torch.int64).reshape(-1, LEVELS, 2))
+        return (
+            torch.tensor(self.offsets, dtype=torch.int64).reshape(-1, LEVELS),
+            torch.tensor(self.sizes, dtype=torch.int64).reshape(-1, LEVELS, 2),
+        )
 
     def texels(self) -> Tensor:
         return torch.from_numpy(np.concatenate(self.parts)) if self.parts else torch.zeros(0, dtype=torch.int32)
@@ -155,8 +157,9 @@ def build_library(objects: list[tuple[ObjectRecord, RawObject | None]]) -> MeshL
     if not kept:
         raise AssetFileError("None of the mesh files could be read: check that they hold triangles.")
     packer = TexturePacker()
-    columns: dict[str, list] = {name: [] for name in
-                                ("vertices", "normals", "uv", "faces", "face_material", *TENSORS_PER_OBJECT)}
+    columns: dict[str, list] = {
+        name: [] for name in ("vertices", "normals", "uv", "faces", "face_material", *TENSORS_PER_OBJECT)
+    }
     roughness, metallic, vertex_count, face_count = [], [], 0, 0
     for _, raw in kept:
         columns["vertices"].append(raw.vertices)
@@ -177,14 +180,22 @@ def build_library(objects: list[tuple[ObjectRecord, RawObject | None]]) -> MeshL
             metallic.append(material.metallic)
         vertex_count += len(raw.vertices)
         face_count += len(raw.faces)
-    joined = {name: torch.from_numpy(np.concatenate(columns[name]))
-              for name in ("vertices", "normals", "uv", "faces", "face_material")}
+    joined = {
+        name: torch.from_numpy(np.concatenate(columns[name]))
+        for name in ("vertices", "normals", "uv", "faces", "face_material")
+    }
     joined |= {name: torch.from_numpy(np.asarray(columns[name])) for name in TENSORS_PER_OBJECT}
     joined["size"] = joined["size"].float()
     offsets, sizes = packer.tables()
-    return MeshLibrary(**joined, texels=packer.texels(), texture_offset=offsets, texture_size=sizes,
-                       roughness=torch.tensor(roughness), metallic=torch.tensor(metallic),
-                       records=tuple(record for record, _ in kept))
+    return MeshLibrary(
+        **joined,
+        texels=packer.texels(),
+        texture_offset=offsets,
+        texture_size=sizes,
+        roughness=torch.tensor(roughness),
+        metallic=torch.tensor(metallic),
+        records=tuple(record for record, _ in kept),
+    )
 
 
 def _fingerprint(folder: Path, entries: list[ObjectRecord]) -> str:

@@ -60,9 +60,14 @@ def prepare_lights(maps: list[np.ndarray]) -> Lights:
         scale = math.pi / (floor @ torch.tensor([0.2126, 0.7152, 0.0722])).clamp_min(1e-6)
         tiny = functional.interpolate(rest.permute(2, 0, 1)[None], (32, 64), mode="area")[0].reshape(3, -1) * scale
         glossy = (kernels @ tiny.T).permute(0, 2, 1).reshape(len(GLOSS), 3, 32, 64)
-        for name, value in (("maps", (sky[0] * scale).clamp_max(6e4).half()), ("glossy", glossy),
-                            ("harmonics", harmonics * scale), ("key_direction", direction),
-                            ("key_colour", colour * scale), ("key_spread", spread)):
+        for name, value in (
+            ("maps", (sky[0] * scale).clamp_max(6e4).half()),
+            ("glossy", glossy),
+            ("harmonics", harmonics * scale),
+            ("key_direction", direction),
+            ("key_colour", colour * scale),
+            ("key_spread", spread),
+        ):
             columns[name].append(value)
     return Lights(**{name: torch.stack(values) for name, values in columns.items()})
 
@@ -108,9 +113,20 @@ def _extract_keys(small: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
 def _basis(d: Tensor) -> Tensor:
     """The nine real spherical harmonics of directions [..., 3]."""
     x, y, z = d.unbind(-1)
-    return torch.stack([torch.full_like(x, 0.282095), 0.488603 * y, 0.488603 * z, 0.488603 * x,
-                        1.092548 * x * y, 1.092548 * y * z, 0.315392 * (3 * z * z - 1),
-                        1.092548 * x * z, 0.546274 * (x * x - y * y)], -1)
+    return torch.stack(
+        [
+            torch.full_like(x, 0.282095),
+            0.488603 * y,
+            0.488603 * z,
+            0.488603 * x,
+            1.092548 * x * y,
+            1.092548 * y * z,
+            0.315392 * (3 * z * z - 1),
+            1.092548 * x * z,
+            0.546274 * (x * x - y * y),
+        ],
+        -1,
+    )
 
 
 def _harmonics(radiance: Tensor) -> Tensor:
@@ -172,5 +188,6 @@ def fan_directions(device: torch.device | str = "cpu") -> Tensor:
 def turn_about_z(angle: Tensor) -> Tensor:
     """Rotation matrices [..., 3, 3] about +z by `angle` [...] radians."""
     c, s, zero = angle.cos(), angle.sin(), torch.zeros_like(angle)
-    return torch.stack([torch.stack([c, -s, zero], -1), torch.stack([s, c, zero], -1),
-                        torch.stack([zero, zero, zero + 1], -1)], -2)
+    return torch.stack(
+        [torch.stack([c, -s, zero], -1), torch.stack([s, c, zero], -1), torch.stack([zero, zero, zero + 1], -1)], -2
+    )

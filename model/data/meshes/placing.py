@@ -7,8 +7,12 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-LAYS = (np.eye(3), np.array([[1.0, 0, 0], [0, 0, -1], [0, 1, 0]]), np.array([[0.0, 0, 1], [0, 1, 0], [-1, 0, 0]]),
-        np.array([[1.0, 0, 0], [0, 0, 1], [0, -1, 0]]))  # upright, then lying on a side
+LAYS = (
+    np.eye(3),
+    np.array([[1.0, 0, 0], [0, 0, -1], [0, 1, 0]]),
+    np.array([[0.0, 0, 1], [0, 1, 0], [-1, 0, 0]]),
+    np.array([[1.0, 0, 0], [0, 0, 1], [0, -1, 0]]),
+)  # upright, then lying on a side
 
 
 @dataclass(frozen=True)
@@ -93,5 +97,10 @@ def on_top(rng: np.random.Generator, stand: Stand, base: Stand, slot: int) -> St
         return None
     local = rng.uniform(-0.5, 0.5, 2) * room
     cosine, sine = math.cos(base.yaw), math.sin(base.yaw)
-    return replace(stand, x=float(base.x + local[0] * cosine - local[1] * sine),
-                   y=float(base.y + local[0] * sine + local[1] * cosine), z=float(base.z + base.extent()[2]), on=slot)
+    return replace(
+        stand,
+        x=float(base.x + local[0] * cosine - local[1] * sine),
+        y=float(base.y + local[0] * sine + local[1] * cosine),
+        z=float(base.z + base.extent()[2]),
+        on=slot,
+    )

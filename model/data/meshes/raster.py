@@ -14,8 +14,9 @@ EMPTY = torch.iinfo(torch.int64).max
 _SLACK = 1e-3  # pixels: neighbours overlap by this much rather than leave a hole
 
 
-def rasterise(corners: Tensor, values: Tensor, frame: Tensor, shape: tuple[int, int, int],
-              perspective: bool = True) -> Tensor:
+def rasterise(
+    corners: Tensor, values: Tensor, frame: Tensor, shape: tuple[int, int, int], perspective: bool = True
+) -> Tensor:
     """The z-buffer [F, H, W] int64 of P triangles in `shape` = (F, H, W); `EMPTY` where nothing is.
 
     corners [P, 3, 2] in pixels (a pixel's centre at +0.5); values [P, 3]: 1 / depth of the corners if
@@ -82,8 +83,9 @@ def _gradient(corners: Tensor, values: Tensor, area: Tensor) -> tuple[Tensor, Te
     return slope_x, slope_y
 
 
-def _rows(corners: Tensor, area: Tensor, first: Tensor, last: Tensor,
-          width: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+def _rows(
+    corners: Tensor, area: Tensor, first: Tensor, last: Tensor, width: int
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """Spans of covered pixels: (triangle, y, first x, pixels), [R] int64 each."""
     count = (last - first + 1).long()
     row = torch.repeat_interleave(torch.arange(len(count), device=count.device), count)

@@ -69,9 +69,13 @@ def list_objects(folder: Path) -> list[ObjectRecord]:
     """The usable objects of a folder: from its manifest.json if it has one, else every mesh file in it."""
     manifest = folder / "manifest.json"
     if manifest.is_file():
-        return [_manifest_record(entry) for entry in json.loads(manifest.read_text())
-                if entry.get("foreground_ok", True) and not entry.get("duplicate", False)
-                and (folder / entry["file"]).is_file()]
+        return [
+            _manifest_record(entry)
+            for entry in json.loads(manifest.read_text())
+            if entry.get("foreground_ok", True)
+            and not entry.get("duplicate", False)
+            and (folder / entry["file"]).is_file()
+        ]
     files = sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES)
     records = []
     for path in files:
@@ -84,9 +88,17 @@ def list_objects(folder: Path) -> list[ObjectRecord]:
 def _manifest_record(entry: dict[str, Any]) -> ObjectRecord:
     source = entry["source"]
     family = entry.get("category") or source.removeprefix("kaykit_")
-    return ObjectRecord(f"{source}/{entry['id']}", entry["file"], family, source, entry.get("licence") or "",
-                        entry.get("credit") or "", entry.get("origin") or "", bool(entry.get("textured", True)),
-                        float(entry.get("scale_to_m") or 1.0))
+    return ObjectRecord(
+        f"{source}/{entry['id']}",
+        entry["file"],
+        family,
+        source,
+        entry.get("licence") or "",
+        entry.get("credit") or "",
+        entry.get("origin") or "",
+        bool(entry.get("textured", True)),
+        float(entry.get("scale_to_m") or 1.0),
+    )
 
 
 def load_object(folder: Path, record: ObjectRecord) -> RawObject | None:
@@ -149,8 +161,9 @@ def _material(visual: Any) -> tuple[Material, float]:
     roughness = getattr(material, "roughnessFactor", None)
     metallic = getattr(material, "metallicFactor", None)
     picture = _picture(image, factor[:3], linear=hasattr(material, "baseColorFactor"))
-    return Material(picture, 0.7 if roughness is None else float(roughness),
-                    0.0 if metallic is None else float(metallic)), float(factor[3])
+    return Material(
+        picture, 0.7 if roughness is None else float(roughness), 0.0 if metallic is None else float(metallic)
+    ), float(factor[3])
 
 
 def _picture(image: Any, factor: np.ndarray, linear: bool) -> np.ndarray:
@@ -188,11 +201,20 @@ def _assemble(parts: list[Part], record: ObjectRecord) -> RawObject | None:
     faces = faces.reshape(-1, 3)
     materials = [part[5] for part in parts]
     if record.source in SCANS:
-        materials = [replace(material, picture=fill_gaps(material.picture, uv[faces[face_material == i]]))
-                     for i, material in enumerate(materials)]
-    return RawObject(inside.astype(np.float32), normals.astype(np.float32), uv.astype(np.float32),
-                     faces, face_material, materials,
-                     (padded * scale).astype(np.float32), _is_closed(vertices, faces))
+        materials = [
+            replace(material, picture=fill_gaps(material.picture, uv[faces[face_material == i]]))
+            for i, material in enumerate(materials)
+        ]
+    return RawObject(
+        inside.astype(np.float32),
+        normals.astype(np.float32),
+        uv.astype(np.float32),
+        faces,
+        face_material,
+        materials,
+        (padded * scale).astype(np.float32),
+        _is_closed(vertices, faces),
+    )
 
 
 def fill_gaps(picture: np.ndarray, triangles: np.ndarray) -> np.ndarray:
@@ -234,8 +256,9 @@ def _is_closed(vertices: np.ndarray, faces: np.ndarray) -> bool:
     span = np.ptp(vertices, axis=0).max()
     _, merged = np.unique(np.rint(vertices / span * 1e5).astype(np.int64), axis=0, return_inverse=True)
     corners = merged.reshape(-1)[faces]
-    corners = corners[(corners[:, 0] != corners[:, 1]) & (corners[:, 1] != corners[:, 2])
-                      & (corners[:, 2] != corners[:, 0])]
+    corners = corners[
+        (corners[:, 0] != corners[:, 1]) & (corners[:, 1] != corners[:, 2]) & (corners[:, 2] != corners[:, 0])
+    ]
     edges = np.concatenate([corners[:, [0, 1]], corners[:, [1, 2]], corners[:, [2, 0]]])
     count = int(merged.max()) + 1
     forward, backward = edges[:, 0] * count + edges[:, 1], edges[:, 1] * count + edges[:, 0]

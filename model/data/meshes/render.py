@@ -147,8 +147,9 @@ def _edge_pixels(visible: Visible, hits: Hits, geometry: Geometry, size: int) ->
     return edge
 
 
-def _samples(scene: SceneBatch, geometry: Geometry, visible: Visible, library: MeshLibrary, edges: Tensor,
-             hits: Hits, size: int) -> tuple[Samples, Tensor]:
+def _samples(
+    scene: SceneBatch, geometry: Geometry, visible: Visible, library: MeshLibrary, edges: Tensor, hits: Hits, size: int
+) -> tuple[Samples, Tensor]:
     """The samples to shade: every pixel's centre, then (padded) those around the edges. Also places [F, S]."""
     frames, wide = edges.shape[0], 2 * size
     wanted = torch.zeros(frames, wide, wide, dtype=torch.bool, device=edges.device)
@@ -174,10 +175,19 @@ def _samples(scene: SceneBatch, geometry: Geometry, visible: Visible, library: M
     weights = flat * inverse
     depth = 1 / weights.sum(-1)
     hits = hits + hit_surfaces(scene.around, eye, rays[:, size * size :])
-    samples = Samples(eye=eye, rays=rays, hits=hits, place=seen,
-                      slot=geometry.slot[face], face=geometry.face[face], depth=depth,
-                      weights=weights * depth[:, None], corners=corners / 2, pixels=size,
-                      vertices=library.faces[geometry.face[face]])
+    samples = Samples(
+        eye=eye,
+        rays=rays,
+        hits=hits,
+        place=seen,
+        slot=geometry.slot[face],
+        face=geometry.face[face],
+        depth=depth,
+        weights=weights * depth[:, None],
+        corners=corners / 2,
+        pixels=size,
+        vertices=library.faces[geometry.face[face]],
+    )
     return samples, places
 
 
@@ -208,8 +218,9 @@ def _resolve(colour: Tensor, places: Tensor, edges: Tensor, size: int) -> Tensor
     return image.view(frames, size, size, 3).permute(0, 3, 1, 2)
 
 
-def _truth(scene: SceneBatch, geometry: Geometry, visible: Visible, hits: Hits, samples: Samples, image: Tensor,
-           size: int) -> Frame:
+def _truth(
+    scene: SceneBatch, geometry: Geometry, visible: Visible, hits: Hits, samples: Samples, image: Tensor, size: int
+) -> Frame:
     """Masks, depth, normals and box coordinates at the pixels' centres."""
     frames, slots = scene.mesh.shape
     centre = samples.place[:, 1] < size * size
@@ -232,7 +243,13 @@ def _truth(scene: SceneBatch, geometry: Geometry, visible: Visible, hits: Hits, 
     coordinates[frame, pixel] = inside.clamp(-0.5, 0.5)
     shape = (frames, size, size)
     boxes = Boxes(scene.boxes.pose, scene.boxes.size, scene.boxes.present)
-    return Frame(image, index.view(shape), depth.clamp_max(FAR).view(shape),
-                 normals.view(*shape, 3).permute(0, 3, 1, 2).contiguous(),
-                 coordinates.view(*shape, 3).permute(0, 3, 1, 2).contiguous(),
-                 scene.camera, boxes, torch.zeros(frames, device=image.device))
+    return Frame(
+        image,
+        index.view(shape),
+        depth.clamp_max(FAR).view(shape),
+        normals.view(*shape, 3).permute(0, 3, 1, 2).contiguous(),
+        coordinates.view(*shape, 3).permute(0, 3, 1, 2).contiguous(),
+        scene.camera,
+        boxes,
+        torch.zeros(frames, device=image.device),
+    )

@@ -43,8 +43,9 @@ class Surroundings:
 
     @staticmethod
     def stack(parts: list[Surroundings]) -> Surroundings:
-        return Surroundings(**{f.name: torch.stack([getattr(part, f.name) for part in parts])
-                               for f in fields(Surroundings)})
+        return Surroundings(
+            **{f.name: torch.stack([getattr(part, f.name) for part in parts]) for f in fields(Surroundings)}
+        )
 
 
 @dataclass(frozen=True)
@@ -59,5 +60,10 @@ class SceneBatch:
     around: Surroundings
 
     def to(self, device: torch.device | str) -> SceneBatch:
-        return SceneBatch(self.camera.to(device), self.boxes.to(device), self.mesh.to(device),
-                          self.gloss.to(device), self.around.to(device))
+        return SceneBatch(
+            self.camera.to(device),
+            self.boxes.to(device),
+            self.mesh.to(device),
+            self.gloss.to(device),
+            self.around.to(device),
+        )

@@ -82,8 +82,9 @@ class _Looks:
     point: Tensor
 
 
-def shade(library: MeshLibrary, lights: Lights, scene: SceneBatch, samples: Samples,
-          shadows: tuple[ShadowMaps, ShadowMaps]) -> Tensor:
+def shade(
+    library: MeshLibrary, lights: Lights, scene: SceneBatch, samples: Samples, shadows: tuple[ShadowMaps, ShadowMaps]
+) -> Tensor:
     """sRGB colours [F, S, 3] of all samples."""
     looks = _looks(library, scene, samples)
     around, light = scene.around, lights[scene.around.environment]
@@ -188,8 +189,9 @@ def _under_table(scene: SceneBatch, samples: Samples, looks: _Looks) -> Tensor:
     return torch.where(below, shade_, 1.0)
 
 
-def _environment_behind(light: Lights, scene: SceneBatch, samples: Samples, looks: _Looks, view: Tensor, turn: Tensor,
-                        colour: Tensor) -> Tensor:
+def _environment_behind(
+    light: Lights, scene: SceneBatch, samples: Samples, looks: _Looks, view: Tensor, turn: Tensor, colour: Tensor
+) -> Tensor:
     """Put the environment where no surface is, and let an open floor fade into it."""
     around, kind = scene.around, samples.hits.kind
     behind = sample_maps(light.maps, view @ turn)

@@ -31,8 +31,9 @@ class ShadowMaps:
         frames, lights = self.basis.shape[:2]
         relative = (points - self.centre[:, None]) / self.reach[:, None, None]
         grid = relative[:, None] @ self.basis[..., :2, :].transpose(-1, -2)  # [F, L, S, 2]
-        found = functional.grid_sample(self.maps.flatten(0, 1)[:, None], grid.flatten(0, 1)[:, None],
-                                       padding_mode="border", align_corners=False)[:, 0, 0]
+        found = functional.grid_sample(
+            self.maps.flatten(0, 1)[:, None], grid.flatten(0, 1)[:, None], padding_mode="border", align_corners=False
+        )[:, 0, 0]
         steepness = -self.basis[..., 2, 2].clamp_max(-1e-3) * self.reach[:, None]
         lift = points[:, None, :, 2] / (2 * steepness[..., None])  # along the light to the ground, in diameters
         bias = (lift * 0.25).clamp(0, 0.005)  # against self-shadowing; none on the ground
@@ -51,8 +52,16 @@ def light_basis(directions: Tensor) -> Tensor:
     return torch.stack([right, torch.linalg.cross(right, along), along], -2)
 
 
-def cast_shadows(world: Tensor, faces: Tensor, frame: Tensor, directions: Tensor, centre: Tensor, reach: Tensor,
-                 softness: Tensor, resolution: int) -> ShadowMaps:
+def cast_shadows(
+    world: Tensor,
+    faces: Tensor,
+    frame: Tensor,
+    directions: Tensor,
+    centre: Tensor,
+    reach: Tensor,
+    softness: Tensor,
+    resolution: int,
+) -> ShadowMaps:
     """Shadow maps of a triangle soup.
 
     world [Q, 3] vertices, faces [P, 3] into them, frame [Q] int64; directions [F, L, 3] towards the lights;
@@ -66,8 +75,13 @@ def cast_shadows(world: Tensor, faces: Tensor, frame: Tensor, directions: Tensor
     target = (frame[faces[:, 0]] * lights)[None] + torch.arange(lights, device=world.device)[:, None]
     screen = (corners[..., :2] * 0.5 + 0.5) * resolution
     depth = (corners[..., 2] * 0.5 + 0.5).clamp_min(0)
-    buffer = rasterise(screen.flatten(0, 1), depth.flatten(0, 1), target.flatten(),
-                       (frames * lights, resolution, resolution), perspective=False)
+    buffer = rasterise(
+        screen.flatten(0, 1),
+        depth.flatten(0, 1),
+        target.flatten(),
+        (frames * lights, resolution, resolution),
+        perspective=False,
+    )
     nearest = unpack(buffer)[1].view(frames, lights, resolution, resolution)
     lift = (_ground_depth(basis, centre, reach, resolution) - nearest).clamp(0, _HIGHEST)
     exponential = torch.exp(-SHARPNESS * lift)
@@ -79,7 +93,7 @@ def _ground_depth(basis: Tensor, centre: Tensor, reach: Tensor, resolution: int)
     steps = (torch.arange(resolution, device=basis.device) + 0.5) / resolution * 2 - 1
     right, up, along = basis[..., 0, 2], basis[..., 1, 2], basis[..., 2, 2].clamp_max(-1e-3)
     height = centre[:, 2, None] / reach[:, None]
-    travel = (height[..., None, None] + right[..., None, None] * steps + up[..., None, None] * steps[:, None])
+    travel = height[..., None, None] + right[..., None, None] * steps + up[..., None, None] * steps[:, None]
     return travel / -along[..., None, None] * 0.5 + 0.5
 
 

@@ -33,8 +33,14 @@ class MeshSource:
 
     name = "meshes"
 
-    def __init__(self, assets: str | Path, device: torch.device | str = "cpu", held_out_share: float = 0.08,
-                 licences: tuple[str, ...] | None = None, exclude_sources: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self,
+        assets: str | Path,
+        device: torch.device | str = "cpu",
+        held_out_share: float = 0.08,
+        licences: tuple[str, ...] | None = None,
+        exclude_sources: tuple[str, ...] = (),
+    ) -> None:
         self.device = torch.device(device)
         self.held_out_share = held_out_share
         self.licences, self.exclude_sources = licences, exclude_sources
@@ -63,8 +69,9 @@ class MeshSource:
         fits = self.licences is None or record.licence.startswith(tuple(self.licences))
         return fits and record.source not in self.exclude_sources
 
-    def pairs(self, count: int, size: int, seed: int, *, split: str = "train",
-              tasks: tuple[str, ...] | None = None) -> Pairs:
+    def pairs(
+        self, count: int, size: int, seed: int, *, split: str = "train", tasks: tuple[str, ...] | None = None
+    ) -> Pairs:
         """See `PairSource.pairs`. Pair k of a seed does not depend on `count`."""
         catalogue = self.catalogue(split)
         plans, scenes, grounds = [], [], []
@@ -124,8 +131,9 @@ def _pair_scene(rng: np.random.Generator, plan: Plan, around: Surroundings) -> S
     matrix = torch.from_numpy(np.stack([view.matrix() for view in plan.views])).float()
     intrinsics = torch.tensor([[view.focal, view.focal, 0.5, 0.5] for view in plan.views], dtype=torch.float32)
     gloss = torch.from_numpy(rng.normal(-0.12, 0.15, MAX_OBJECTS)).float().expand(2, -1)
-    return SceneBatch(Camera(intrinsics, matrix), Boxes(pose, size, present), mesh, gloss,
-                      Surroundings.stack([around, around]))
+    return SceneBatch(
+        Camera(intrinsics, matrix), Boxes(pose, size, present), mesh, gloss, Surroundings.stack([around, around])
+    )
 
 
 def _lifted(frame: Frame, height: Tensor) -> Frame:
@@ -134,5 +142,13 @@ def _lifted(frame: Frame, height: Tensor) -> Frame:
     pose[..., 2, 3] += torch.where(frame.boxes.present, height[:, None], 0.0)
     matrix = frame.camera.world_to_camera.clone()
     matrix[:, :3, 3] -= matrix[:, :3, 2] * height[:, None]
-    return Frame(frame.image, frame.object_index, frame.depth, frame.normals, frame.box_coordinates,
-                 Camera(frame.camera.intrinsics, matrix), Boxes(pose, frame.boxes.size, frame.boxes.present), height)
+    return Frame(
+        frame.image,
+        frame.object_index,
+        frame.depth,
+        frame.normals,
+        frame.box_coordinates,
+        Camera(frame.camera.intrinsics, matrix),
+        Boxes(pose, frame.boxes.size, frame.boxes.present),
+        height,
+    )

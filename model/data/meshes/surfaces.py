@@ -45,8 +45,9 @@ def hit_surfaces(around: Surroundings, origin: Tensor, rays: Tensor) -> Hits:
     nothing = distance >= FAR
     up = torch.zeros_like(rays)
     up[..., 2] = 1
-    normal = torch.where((kind == WALL)[..., None], wall_normal,
-                         torch.where((kind == TABLE)[..., None], table_normal, up))
+    normal = torch.where(
+        (kind == WALL)[..., None], wall_normal, torch.where((kind == TABLE)[..., None], table_normal, up)
+    )
     distance = distance.clamp_max(FAR)
     point = origin[:, None] + rays * distance[..., None]
     uv = _planar(around, kind, point, normal)

@@ -97,8 +97,13 @@ def _tiles(rng: np.random.Generator) -> Surface:
     joint = np.clip(1 - edge / 0.035, 0, 1)[..., None]
     light = 1 + value * rng.uniform(0.02, 0.12) + noise(rng, 1.5) * 0.04
     body = colour * light[..., None]
-    return Surface(_picture(body * (1 - joint) + joint * rng.uniform(0.25, 0.7)), rng.uniform(1.6, 3.2), 0.3,
-                   wall=True, table=rng.random() < 0.3)
+    return Surface(
+        _picture(body * (1 - joint) + joint * rng.uniform(0.25, 0.7)),
+        rng.uniform(1.6, 3.2),
+        0.3,
+        wall=True,
+        table=rng.random() < 0.3,
+    )
 
 
 def _marble(rng: np.random.Generator) -> Surface:
@@ -148,8 +153,14 @@ def _brick(rng: np.random.Generator) -> Surface:
     joint = np.clip(1 - edge / 0.08, 0, 1)[..., None]
     light = 1 + value * 0.18 + noise(rng, 0.8) * 0.1
     body = colour * light[..., None]
-    return Surface(_picture(body * (1 - joint) + 0.62 * joint), rng.uniform(2.0, 3.0), 0.9, floor=rng.random() < 0.4,
-                   wall=True, outdoor=True)
+    return Surface(
+        _picture(body * (1 - joint) + 0.62 * joint),
+        rng.uniform(2.0, 3.0),
+        0.9,
+        floor=rng.random() < 0.4,
+        wall=True,
+        outdoor=True,
+    )
 
 
 def _plaster(rng: np.random.Generator) -> Surface:
@@ -166,5 +177,10 @@ def _cloth(rng: np.random.Generator) -> Surface:
     warp, weft = np.sin(2 * np.pi * x * count) > 0.2, np.sin(2 * np.pi * y * count) > 0.2
     mix = (0.5 * warp + 0.5 * weft * (rng.random() < 0.6))[..., None]
     weave = 1 + 0.05 * np.sin(2 * np.pi * x * 64) * np.sin(2 * np.pi * y * 64) + noise(rng, 0.3) * 0.03
-    return Surface(_picture((base * (1 - mix) + other * mix) * weave[..., None]), rng.uniform(1.2, 2.5), 0.95,
-                   table=True, wall=rng.random() < 0.5)
+    return Surface(
+        _picture((base * (1 - mix) + other * mix) * weave[..., None]),
+        rng.uniform(1.2, 2.5),
+        0.95,
+        table=True,
+        wall=rng.random() < 0.5,
+    )
