@@ -83,9 +83,7 @@ class Encode(Request):
         if self.camera is None:
             raise ProtocolError(ErrorCode.CAMERA, "The reference picture has no camera.", "Send the one that took it.")
         if len(self.boxes) > MAX_BOXES:
-            raise ProtocolError(
-                ErrorCode.SCENE, f"{len(self.boxes)} boxes are more than {MAX_BOXES}.", "Remove some."
-            )
+            raise ProtocolError(ErrorCode.SCENE, f"{len(self.boxes)} boxes are more than {MAX_BOXES}.", "Remove some.")
         names = tuple(self.names) or tuple(f"Object {i + 1}" for i in range(len(self.boxes)))
         if len(names) != len(self.boxes) or len(self.masks) not in (0, len(self.boxes)):
             raise ProtocolError(
