@@ -1,0 +1,33 @@
+"""Neural Assets in Blender: pose boxes, get pictures.
+
+What is where: `reader` turns the evaluated scene into the contract's Scene, `bridge` carries it to the server and the
+answers back, `engine` and `viewport` show them, `operators` and `panels` are what the artist touches, `properties` is
+what the file keeps. `protocol` is a copy of the server's contract and client, made when the extension is built.
+"""
+
+from __future__ import annotations
+
+import atexit
+
+import bpy
+
+from . import colour, engine, operators, panels, preferences, properties, session
+from .operators import box
+
+_PARTS = (preferences, properties, session, operators, panels, colour)
+
+
+def register() -> None:
+    for part in _PARTS:
+        part.register()
+    bpy.utils.register_class(engine.NeuralAssetsEngine)
+    box.register_menu()
+    atexit.register(session.bridge.close)
+
+
+def unregister() -> None:
+    atexit.unregister(session.bridge.close)
+    box.unregister_menu()
+    bpy.utils.unregister_class(engine.NeuralAssetsEngine)
+    for part in reversed(_PARTS):
+        part.unregister()

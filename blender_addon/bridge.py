@@ -1,0 +1,283 @@
+"""The one bridge between Blender and the server. No other module of the add-on talks to the network.
+
+The background client has a thread of its own, which never touches Blender. Requests go in from anywhere and return
+at once; what comes back lies in queues until a timer of the main thread hands it out. A render, which Blender runs
+in a thread of its own or in background mode, waits for its own events instead.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from threading import RLock
+
+from .launcher import Launcher
+from .protocol.address import DEFAULT_ADDRESS, is_loopback, parse_address
+from .protocol.background_client import BackgroundClient, ConnectionState, Pending
+from .protocol.connection import Keys
+from .protocol.errors import ErrorCode, ProtocolError
+from .protocol.events import AssetInfo, AssetList, Event, Failed, Status
+from .protocol.messages import AskStatus, ListAssets, Request
+
+OnEvent = Callable[[Event], None]
+START_SECONDS = 180.0  # the server has to load its model
+FIND_SECONDS = 2.0  # for a server that runs already
+ANSWER_SECONDS = 5.0  # for a short question
+
+
+@dataclass(frozen=True)
+class Target:
+    """Where the server is, and how to start one here. command: empty when there is none to start."""
+
+    address: str = DEFAULT_ADDRESS
+    keys: str = ""  # folder of keys, for another machine
+    command: tuple[str, ...] = ()
+    folder: str = ""  # where the command runs
+    online: bool = False  # whether the internet may be used
+
+
+class Bridge:
+    """The connection of this Blender. `assets` and `status` are the newest that the server told."""
+
+    def __init__(self, version: str) -> None:
+        self.target = Target()
+        self.assets: dict[str, AssetInfo] = {}
+        self.status: Status | None = None
+        self.session = 0  # counts up with every new connection to a server
+        self._version = version
+        self._client: BackgroundClient | None = None
+        self._launcher: Launcher | None = None
+        self._problem = ""  # why there is no client
+        self._ready: object = None
+        self._assets_old = True
+        self._watched: list[tuple[Pending, OnEvent]] = []
+        self._lock = RLock()  # a render's thread may connect while the main thread asks for the state
+
+    # --- the state ---
+
+    @property
+    def is_ready(self) -> bool:
+        return self._client is not None and self._client.state is ConnectionState.READY
+
+    @property
+    def is_starting(self) -> bool:
+        """A server was started here and has not told its address yet."""
+        return self._launcher is not None and self._launcher.is_starting
+
+    @property
+    def has_server(self) -> bool:
+        """Whether this Blender started a server that runs."""
+        return self._launcher is not None and self._launcher.is_running
+
+    @property
+    def address(self) -> str:
+        return self._client.address if self._client is not None else self.target.address
+
+    @property
+    def log(self) -> Path | None:
+        """The server's log, if it is on this computer."""
+        local = self.status is not None and self.status.log and is_loopback(self.address)
+        return Path(self.status.log) if self.status is not None and local else None
+
+    @property
+    def words(self) -> str:
+        """The state in two or three words."""
+        if self.is_starting:
+            return "Starting the server"
+        if self._client is None:
+            return ConnectionState.OFFLINE.words
+        return self._client.model.words if self.is_ready else self._client.state.words
+
+    @property
+    def problem(self) -> str:
+        """Why there is no connection, in a sentence; empty when there is one or nobody asked for one."""
+        if self._launcher is not None and self._launcher.problem:
+            return self._launcher.problem
+        if self._client is not None and self._client.problem is not None:
+            return str(self._client.problem)
+        return self._problem
+
+    # --- connecting ---
+
+    def connect(self, address: str = "") -> None:
+        """Look for the server at an address (default: the target's); returns at once. Raises ProtocolError."""
+        with self._lock:
+            self.disconnect()
+            try:
+                client = BackgroundClient(self._allowed(address or self.target.address), name="blender",
+                                          version=self._version, keys=self._keys())  # fmt: skip
+                client.start()
+            except ProtocolError as error:
+                self._problem = str(error)
+                raise
+            self._client, self._problem = client, ""
+
+    def disconnect(self) -> None:
+        """Leave the server; what is open ends."""
+        with self._lock:
+            client, self._client = self._client, None
+            self._ready, self.status, self._problem = None, None, ""
+            if client is not None:
+                client.stop()
+
+    def start_server(self) -> None:
+        """Start the target's server on this machine; returns at once, `pump` connects. Raises ProtocolError."""
+        with self._lock:
+            self.stop_server()
+            self.disconnect()
+            self._launcher = Launcher(self.target.command, self.target.folder)
+
+    def stop_server(self) -> None:
+        """Stop the server that this Blender started; its own clean-up goes on without us."""
+        with self._lock:
+            launcher, self._launcher = self._launcher, None
+            if launcher is not None:
+                self.disconnect()
+                launcher.stop()
+
+    def close(self) -> None:
+        """Leave everything: Blender ends or the add-on is switched off."""
+        self.stop_server()
+        self.disconnect()
+        self._watched.clear()
+
+    def require(self, stopped: Callable[[], bool]) -> None:
+        """Wait until the server is there, starting it if it has to and may be. For a render's thread, not for a window.
+
+        stopped: asked often; True ends the wait. Raises ProtocolError with the reason.
+        """
+        if self.is_ready:
+            return
+        if self._client is None and not self.is_starting:
+            self.connect()
+        if not self.is_starting and not self._wait(FIND_SECONDS, stopped):
+            may_start = self.target.command and not self.has_server and is_loopback(self.address)
+            if not may_start or self._is_refused:
+                raise ProtocolError(*self._reason())
+            self.start_server()
+        self.wait_for_connection(stopped)
+
+    def wait_for_connection(self, stopped: Callable[[], bool] = lambda: False) -> None:
+        """After `connect` or `start_server`, where waiting is right; raises ProtocolError with the reason."""
+        seconds = START_SECONDS if self.is_starting else FIND_SECONDS
+        if not self.is_ready and not self._wait(seconds, stopped):
+            raise ProtocolError(*self._reason())
+
+    @property
+    def _is_refused(self) -> bool:
+        return self._client is not None and self._client.state is ConnectionState.REFUSED
+
+    def require_assets(self) -> None:
+        """Have the newest list of assets, waiting for it when it was not read yet; raises ProtocolError."""
+        if not self.is_ready:
+            raise ProtocolError(ErrorCode.UNREACHABLE, "There is no connection to a server.", "Connect or start one.")
+        if self._assets_old:
+            pending = self.submit(ListAssets())
+            deadline = time.monotonic() + ANSWER_SECONDS
+            while not pending.done and time.monotonic() < deadline:
+                event = pending.wait(0.1)
+                if event is not None:
+                    self._take_assets(event)
+
+    def _wait(self, seconds: float, stopped: Callable[[], bool]) -> bool:
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            if stopped():
+                raise ProtocolError(ErrorCode.CANCELLED, "The render was cancelled.", "")
+            self._follow()
+            if self.is_ready:
+                return True
+            if self._is_refused or self._launcher is not None and self._launcher.problem:
+                return False
+            time.sleep(0.02)
+        return self.is_ready
+
+    def _reason(self) -> tuple[ErrorCode, str, str]:
+        cure = "" if self.problem else "Start the server in the Neural Assets panel, or name it in the preferences."
+        return ErrorCode.UNREACHABLE, self.problem or f"No server answers at {self.address}.", cure
+
+    def _allowed(self, address: str) -> str:
+        parsed = parse_address(address)
+        if not is_loopback(parsed) and not self.target.online:
+            raise ProtocolError(
+                ErrorCode.ADDRESS, f"{parsed} is on another machine and Blender may not go online.",
+                "Allow Online Access in the preferences (System, Network). A server on this computer never needs it.",
+            )  # fmt: skip
+        return parsed
+
+    def _keys(self) -> Keys | None:
+        return Keys.read(self.target.keys) if self.target.keys else None
+
+    # --- requests ---
+
+    def submit(self, request: Request) -> Pending:
+        """Send a request; wait on what is returned, or give it to `watch`. Connects when nobody did. Any thread."""
+        with self._lock:
+            if self._client is None and not self.is_starting:
+                self.connect()
+            if self._client is None:
+                raise ProtocolError(ErrorCode.UNREACHABLE, "The server is still starting.", "Wait a moment.")
+            return self._client.submit(request)
+
+    def ask(self, request: Request, on_event: OnEvent) -> Pending:
+        """Send a request whose events `pump` hands to on_event, in the main thread."""
+        pending = self.submit(request)
+        with self._lock:
+            self._watched.append((pending, on_event))
+        return pending
+
+    def refresh(self) -> None:
+        """Ask for the list of assets and the status; `pump` takes the answers in."""
+        self._assets_old = True
+        if self.is_ready:
+            self.ask(ListAssets(), self._take_assets)
+            self.ask(AskStatus(), self._take_status)
+
+    def pump(self) -> bool:
+        """Hand out what came; True when something changed. For the main thread alone; never waits."""
+        changed = self._follow()
+        with self._lock:
+            watched = list(self._watched)
+        for pending, on_event in watched:
+            while not pending.done and (event := pending.wait(0)) is not None:
+                changed = True
+                on_event(event)
+        with self._lock:
+            self._watched = [pair for pair in self._watched if not pair[0].done]
+        return changed
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether answers are awaited, so that `pump` should be called often."""
+        return bool(self._watched) or self.is_starting
+
+    def _follow(self) -> bool:
+        """Connect to a server that has told its address; greet a new connection."""
+        with self._lock:
+            launcher = self._launcher
+            if launcher is not None and self._client is None and launcher.address and launcher.is_running:
+                self.connect(launcher.address)
+            ready = self._client.ready if self._client is not None else None
+            if ready is self._ready:
+                return False
+            self._ready = ready
+        if ready is not None:
+            self.session += 1
+            self.refresh()
+        return True
+
+    def _take_assets(self, event: Event) -> None:
+        if isinstance(event, AssetList):
+            self._assets_old = False
+            self.assets = {asset.id: asset for asset in event.assets}
+
+    def _take_status(self, event: Event) -> None:
+        if isinstance(event, Status):
+            self.status = event
+
+
+def failure(event: Event) -> str:
+    """The sentence of an event that is a failure, else empty."""
+    return str(event.error()) if isinstance(event, Failed) and event.is_failure else ""

@@ -1,0 +1,45 @@
+"""Every Blender call whose form differs between 4.2 and 5.2, and nothing else."""
+
+from __future__ import annotations
+
+import bpy
+import gpu
+import numpy as np
+
+# Scene-linear spaces that a file of Blender 5 may work in besides Rec.709: (x, y) of red, green, blue and white.
+_PRIMARIES = {
+    "Linear Rec.709": ((0.640, 0.330), (0.300, 0.600), (0.150, 0.060), (0.3127, 0.3290)),
+    "Linear Rec.2020": ((0.708, 0.292), (0.170, 0.797), (0.131, 0.046), (0.3127, 0.3290)),
+    "ACEScg": ((0.713, 0.293), (0.165, 0.830), (0.128, 0.044), (0.3127, 0.3290)),
+}
+
+
+def rec709_to_working_space() -> np.ndarray | None:
+    """Matrix float32 [3, 3] from linear Rec.709 to the file's scene-linear space; None when that is Rec.709 itself."""
+    name = getattr(getattr(bpy.data, "colorspace", None), "working_space", "Linear Rec.709")
+    if name == "Linear Rec.709" or name not in _PRIMARIES:
+        return None
+    return np.linalg.solve(_rgb_to_xyz(name), _rgb_to_xyz("Linear Rec.709")).astype(np.float32)
+
+
+def _rgb_to_xyz(space: str) -> np.ndarray:
+    *colours, white = (np.array([x / y, 1.0, (1 - x - y) / y]) for x, y in _PRIMARIES[space])
+    columns = np.stack(colours, axis=1)
+    return columns * np.linalg.solve(columns, white)
+
+
+def can_draw_without_window() -> bool:
+    """Whether this Blender draws in background mode (from 5.2 on, where graphics are there at all)."""
+    initialise = getattr(gpu, "init", None)
+    if initialise is None:
+        return False
+    try:
+        initialise()
+    except SystemError:
+        return False
+    return True
+
+
+def panels_for_all_engines() -> list[type[bpy.types.Panel]]:
+    """Blender's own panels that every render engine shows: resolution, frame range, output, camera ..."""
+    return [p for p in bpy.types.Panel.__subclasses__() if "BLENDER_RENDER" in getattr(p, "COMPAT_ENGINES", ())]

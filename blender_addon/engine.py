@@ -1,0 +1,90 @@
+"""The render engine "Neural Assets": stills, animations and the live viewport.
+
+Blender saves a black frame and goes on when `render` raises, returns without a result or calls `error_set`; only an
+error that is reported stops it. Therefore every failure ends in `report`, with its sentence.
+"""
+
+from __future__ import annotations
+
+import traceback
+
+import bpy
+
+from . import colour, reader, session
+from .canvas import Canvas, Window
+from .protocol.background_client import Pending
+from .protocol.errors import ErrorCode, ProtocolError
+from .protocol.events import Failed, Picture, Progress, Queued
+from .protocol.messages import Render
+from .viewport import Viewport
+
+_WAIT = 0.05  # seconds between two looks whether the artist pressed Escape
+
+
+class NeuralAssetsEngine(bpy.types.RenderEngine):
+    """Blender makes one for each render and one for each rendered viewport."""
+
+    bl_idname = colour.ENGINE_ID
+    bl_label = "Neural Assets"
+    bl_use_preview = False
+    bl_use_eevee_viewport = True  # Material Preview shows the boxes
+
+    def __init__(self, *args: object, **kwargs: object) -> None:
+        super().__init__(*args, **kwargs)
+
+    def __del__(self) -> None:
+        viewport = getattr(self, "_viewport", None)
+        if viewport is not None:
+            viewport.stop()
+
+    def render(self, depsgraph: bpy.types.Depsgraph) -> None:
+        """A still, or one frame of an animation."""
+        try:
+            self._render(depsgraph)
+        except ProtocolError as error:
+            if error.code is not ErrorCode.CANCELLED or not self.test_break():
+                self.report({"ERROR"}, str(error))
+        except Exception as error:  # whatever it is: a black picture must not be saved
+            traceback.print_exc()
+            self.report({"ERROR"}, f"The render failed ({error}). Please report this with the text in the console.")
+
+    def view_update(self, context: bpy.types.Context, depsgraph: bpy.types.Depsgraph) -> None:
+        self._live().update(context, depsgraph)
+
+    def view_draw(self, context: bpy.types.Context, depsgraph: bpy.types.Depsgraph) -> None:
+        self._live().draw(context, depsgraph)
+
+    def _live(self) -> Viewport:
+        if getattr(self, "_viewport", None) is None:
+            self._viewport = Viewport(self)
+        return self._viewport
+
+    def _render(self, depsgraph: bpy.types.Depsgraph) -> None:
+        scene, settings = reader.read_render(depsgraph)
+        self.update_stats("", "Waiting for the server")
+        session.bridge.require(self.test_break)
+        pending = session.bridge.submit(Render(scene=scene, settings=settings, steps_shown=True))
+        canvas = Canvas(self, Window.of(depsgraph.scene_eval.render, settings.width, settings.height))
+        try:
+            self._follow(pending, canvas)
+        finally:
+            canvas.close()
+
+    def _follow(self, pending: Pending, canvas: Canvas) -> None:
+        """Show what comes until it is finished or Escape is pressed; raises ProtocolError."""
+        while not pending.done:
+            if self.test_break():
+                pending.cancel()
+                return
+            event = pending.wait(_WAIT)
+            if isinstance(event, Queued):
+                self.update_stats("", f"Waiting for {event.position + 1} other jobs")
+            elif isinstance(event, Progress):
+                self.update_progress(event.fraction)
+                self.update_stats("", f"Step {event.step} of {event.steps}")
+                if event.image is not None:
+                    canvas.show(event.image)
+            elif isinstance(event, Picture):
+                canvas.finish(event.image)
+            elif isinstance(event, Failed):
+                raise event.error()

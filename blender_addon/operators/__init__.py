@@ -1,0 +1,24 @@
+"""Operators, one module for each thing an artist does. All work through `execute`, from scripts and with `blender -b`.
+
+`execute` waits for the server where it has to; `invoke`, which buttons use, never does.
+"""
+
+from __future__ import annotations
+
+import bpy
+
+from . import assets, box, encode, reference, server
+
+MODULES = (server, box, reference, encode, assets)
+
+
+def register() -> None:
+    for module in MODULES:
+        for cls in module.CLASSES:
+            bpy.utils.register_class(cls)
+
+
+def unregister() -> None:
+    for module in reversed(MODULES):
+        for cls in reversed(module.CLASSES):
+            bpy.utils.unregister_class(cls)

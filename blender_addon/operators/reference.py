@@ -1,0 +1,138 @@
+"""The reference picture: behind the scene, in the camera, with the focal length that it was taken with."""
+
+from __future__ import annotations
+
+import math
+
+import bpy
+from bpy.props import FloatProperty, StringProperty
+
+from .. import pictures
+from ..exif import focal_length_35mm
+from ..protocol.errors import ErrorCode, ProtocolError
+from ..protocol.limits import MAX_SIDE
+from .common import Result, sentences
+
+_SENSOR = 36.0  # mm: all focal lengths here are for this width, as Blender's default camera has it
+
+
+class LoadReference(bpy.types.Operator):
+    """Load a picture, show it in the camera's frame and give camera and render the picture's lens and shape"""
+
+    bl_idname = "neural_assets.load_reference"
+    bl_label = "Load reference picture"
+    bl_options = {"REGISTER", "UNDO"}
+
+    filepath: StringProperty(name="Picture", subtype="FILE_PATH")
+    filter_image: bpy.props.BoolProperty(default=True, options={"HIDDEN"})
+    focal_length: FloatProperty(
+        name="Focal length", min=0.0, max=5000.0, subtype="NONE",
+        description="In mm for a sensor 36 mm wide; 0 takes what the camera wrote into the file",
+    )  # fmt: skip
+
+    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> Result:
+        self._asked_in_window = True
+        context.window_manager.fileselect_add(self)
+        return {"RUNNING_MODAL"}
+
+    @sentences
+    def execute(self, context: bpy.types.Context) -> Result:
+        image = pictures.load(bpy.path.abspath(self.filepath))
+        width, height = image.size
+        told = self.focal_length or focal_length_35mm(bpy.path.abspath(self.filepath), width, height)
+        ask = not told and getattr(self, "_asked_in_window", False)
+        if not told and not ask:
+            raise ProtocolError(
+                ErrorCode.CAMERA, "The picture does not say with which focal length it was taken.",
+                "Give focal_length in mm (for a sensor 36 mm wide; 28 for most telephones).",
+            )  # fmt: skip
+        camera = _camera(context)
+        show_in(camera, image)
+        _match_render(context.scene, image)
+        context.scene.neural_assets.reference = image
+        set_lens(camera.data, told or camera.data.lens)
+        if ask:
+            bpy.ops.neural_assets.set_focal_length("INVOKE_DEFAULT")
+        return {"FINISHED"}
+
+
+class SetFocalLength(bpy.types.Operator):
+    """The picture does not say with which focal length it was taken. Telephones: about 26 mm; the box's edges must lie
+    along the object's when it is right"""
+
+    bl_idname = "neural_assets.set_focal_length"
+    bl_label = "Focal length of the picture"
+    bl_options = {"REGISTER", "UNDO"}
+
+    focal_length: FloatProperty(
+        name="Focal length (mm)", default=28.0, min=1.0, max=5000.0,
+        description="For a sensor 36 mm wide, which is what telephones and cameras call 35 mm equivalent",
+    )  # fmt: skip
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        return context.scene.camera is not None and context.scene.camera.type == "CAMERA"
+
+    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> Result:
+        return context.window_manager.invoke_props_dialog(self)
+
+    def execute(self, context: bpy.types.Context) -> Result:
+        set_lens(context.scene.camera.data, self.focal_length)
+        return {"FINISHED"}
+
+
+class MatchReference(bpy.types.Operator):
+    """Give the render the reference picture's size and shape"""
+
+    bl_idname = "neural_assets.match_reference"
+    bl_label = "Match the picture's shape"
+    bl_options = {"REGISTER", "UNDO"}
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        return context.scene.neural_assets.reference is not None
+
+    def execute(self, context: bpy.types.Context) -> Result:
+        _match_render(context.scene, context.scene.neural_assets.reference)
+        return {"FINISHED"}
+
+
+def set_lens(camera: bpy.types.Camera, focal_length: float) -> None:
+    """A perspective lens for a 36 mm sensor without shift, as a photograph that was not cropped has it."""
+    camera.type = "PERSP"
+    camera.sensor_fit, camera.sensor_width = "AUTO", _SENSOR
+    camera.shift_x = camera.shift_y = 0.0
+    camera.lens_unit, camera.lens = "MILLIMETERS", focal_length
+
+
+def show_in(camera: bpy.types.Object, image: bpy.types.Image) -> None:
+    """The image as the camera's background; other backgrounds of the camera stay, hidden."""
+    data = camera.data
+    shown = next((background for background in data.background_images if background.image == image), None)
+    shown = shown or data.background_images.new()
+    for background in data.background_images:
+        background.show_background_image = background == shown
+    shown.image, shown.frame_method, shown.alpha = image, "FIT", 1.0
+    data.show_background_images = True
+
+
+def _camera(context: bpy.types.Context) -> bpy.types.Object:
+    """The scene's camera, or a new one at the height of a person's eyes."""
+    if context.scene.camera is not None and context.scene.camera.type == "CAMERA":
+        return context.scene.camera
+    camera = bpy.data.objects.new("Camera", bpy.data.cameras.new("Camera"))
+    camera.location, camera.rotation_euler = (0.0, -4.0, 1.6), (math.radians(75), 0.0, 0.0)
+    context.scene.collection.objects.link(camera)
+    context.scene.camera = camera
+    return camera
+
+
+def _match_render(scene: bpy.types.Scene, image: bpy.types.Image) -> None:
+    width, height = image.size
+    share = min(1.0, MAX_SIDE / max(width, height))
+    render = scene.render
+    render.resolution_x, render.resolution_y = round(width * share), round(height * share)
+    render.resolution_percentage, render.pixel_aspect_x, render.pixel_aspect_y = 100, 1.0, 1.0
+
+
+CLASSES = (LoadReference, SetFocalLength, MatchReference)

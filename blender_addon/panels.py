@@ -1,0 +1,219 @@
+"""The N-panel "Neural Assets" and the engine's panel in the render properties. Only reads; every change is an operator."""
+
+from __future__ import annotations
+
+import textwrap
+
+import bpy
+
+from . import colour, compat
+from .operators.common import boxes
+from .session import bridge
+
+_LETTER = 6.6  # pixels of an average letter at a scale of 1
+
+
+def sentence(layout: bpy.types.UILayout, context: bpy.types.Context, text: str, icon: str = "ERROR") -> None:
+    """A sentence over as many lines as the panel's width needs."""
+    width = context.region.width / context.preferences.system.ui_scale
+    column = layout.column(align=True)
+    column.scale_y = 0.85
+    for number, line in enumerate(textwrap.wrap(text, max(20, int((width - 60) / _LETTER)))):
+        column.label(text=line, icon=icon if number == 0 else "BLANK1")
+
+
+class _Sidebar(bpy.types.Panel):
+    bl_space_type = "VIEW_3D"
+    bl_region_type = "UI"
+    bl_category = "Neural Assets"
+
+
+class ServerPanel(_Sidebar):
+    """Where the server stands, in words."""
+
+    bl_idname = "NEURAL_ASSETS_PT_server"
+    bl_label = "Server"
+
+    def draw(self, context: bpy.types.Context) -> None:
+        layout = self.layout
+        layout.label(text=bridge.words, icon="CHECKMARK" if bridge.is_ready else "UNLINKED")
+        if bridge.problem:
+            sentence(layout, context, bridge.problem)
+        if bridge.status is not None and bridge.is_ready:
+            layout.label(text=f"{bridge.status.device}, {bridge.address.removeprefix('tcp://')}", icon="BLANK1")
+            if bridge.status.sentence:
+                sentence(layout, context, bridge.status.sentence, "BLANK1")
+        row = layout.row(align=True)
+        if bridge.has_server:
+            row.operator("neural_assets.stop_server", icon="CANCEL")
+        elif bridge.is_ready:
+            row.operator("neural_assets.disconnect", icon="UNLINKED")
+        else:
+            row.operator("neural_assets.start_server", icon="PLAY")
+            row.operator("neural_assets.connect", icon="LINKED")
+        if bridge.log is not None:
+            row.operator("neural_assets.show_log", text="", icon="TEXT")
+        if context.scene.render.engine != colour.ENGINE_ID:
+            layout.operator("neural_assets.use_engine", icon="RENDER_STILL")
+
+
+class ReferencePanel(_Sidebar):
+    """From picture to assets."""
+
+    bl_idname = "NEURAL_ASSETS_PT_reference"
+    bl_label = "Reference picture"
+
+    def draw(self, context: bpy.types.Context) -> None:
+        layout, scene = self.layout, context.scene
+        reference = scene.neural_assets.reference
+        layout.operator("neural_assets.load_reference", icon="IMAGE_DATA")
+        if reference is None:
+            return
+        layout.label(text=reference.name, icon="IMAGE_REFERENCE")
+        column = layout.column()
+        column.use_property_split = True
+        column.use_property_decorate = False
+        if scene.camera is not None and scene.camera.type == "CAMERA":
+            column.prop(scene.camera.data, "lens", text="Focal length")
+        column.prop(scene.neural_assets, "ground")
+        if _shape(scene.render) and abs(_shape(scene.render) * reference.size[1] / max(1, reference.size[0]) - 1) > 0.01:
+            layout.operator("neural_assets.match_reference", icon="FULLSCREEN_ENTER")
+        row = layout.row(align=True)
+        row.scale_y = 1.3
+        row.operator("neural_assets.encode", icon="SHADERFX")
+        row.operator("neural_assets.encode", text="Selected").which = "SELECTED"
+
+
+class BoxesPanel(_Sidebar):
+    """What the boxes carry."""
+
+    bl_idname = "NEURAL_ASSETS_PT_boxes"
+    bl_label = "Boxes"
+
+    def draw(self, context: bpy.types.Context) -> None:
+        layout = self.layout
+        row = layout.row(align=True)
+        row.operator("neural_assets.add_box", text="Add box", icon="CUBE")
+        row.operator("neural_assets.use_as_box", text="Use selected")
+        active = context.active_object
+        if active is not None and active.select_get() and active.neural_assets.is_box:
+            self._draw_active(layout.box(), active)
+        row = layout.row(align=True)
+        row.operator("neural_assets.swap_assets", text="Swap", icon="ARROW_LEFTRIGHT")
+        row.operator("neural_assets.clear_asset", text="Clear", icon="X")
+        empty = [thing.name for thing in boxes(context, selected=False) if not thing.neural_assets.asset]
+        if empty:
+            more = f" and {len(empty) - 3} more" if len(empty) > 3 else ""
+            sentence(layout, context, f"Without an asset: {', '.join(empty[:3])}{more}.", "INFO")
+
+    def _draw_active(self, layout: bpy.types.UILayout, thing: bpy.types.Object) -> None:
+        carried = thing.neural_assets
+        layout.label(text=thing.name, icon="CUBE")
+        layout.menu("NEURAL_ASSETS_MT_assets", text=carried.asset_name or carried.asset or "Choose an asset")
+        if carried.asset and bridge.is_ready and bridge.assets and carried.asset not in bridge.assets:
+            layout.label(text="The server does not have this asset", icon="ERROR")
+        column = layout.column()
+        column.use_property_split = True
+        column.prop(carried, "guidance")
+
+
+class PicturePanel(_Sidebar):
+    """How pictures are made."""
+
+    bl_idname = "NEURAL_ASSETS_PT_picture"
+    bl_label = "Picture"
+
+    def draw(self, context: bpy.types.Context) -> None:
+        draw_settings(self.layout, context)
+
+
+class RenderPanel(bpy.types.Panel):
+    """The same settings where render engines have them."""
+
+    bl_idname = "NEURAL_ASSETS_PT_render"
+    bl_label = "Neural Assets"
+    bl_space_type = "PROPERTIES"
+    bl_region_type = "WINDOW"
+    bl_context = "render"
+    COMPAT_ENGINES = {colour.ENGINE_ID}
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        return context.scene.render.engine == colour.ENGINE_ID
+
+    def draw(self, context: bpy.types.Context) -> None:
+        draw_settings(self.layout, context)
+
+
+def draw_settings(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
+    """Background, sampler, viewport and colours."""
+    scene, settings = context.scene, context.scene.neural_assets
+    layout.menu("NEURAL_ASSETS_MT_backgrounds", text=settings.background_name or "No background", icon="WORLD")
+    column = layout.column()
+    column.use_property_split = True
+    for name in ("steps", "seed", "guidance"):
+        column.prop(settings, name)
+    column.separator()
+    column.use_property_decorate = False
+    for name in ("view_side", "draft_side", "draft_steps"):
+        column.prop(settings, name)
+    column.separator()
+    column.row().prop(settings, "colours", expand=True)
+    if scene.render.engine == colour.ENGINE_ID and settings.colours == "EXACT" and not colour.is_exact(scene):
+        sentence(layout, context, "The scene's colour management was changed: colours are not exact.")
+
+
+class AssetsMenu(bpy.types.Menu):
+    """The objects in the server's store."""
+
+    bl_idname = "NEURAL_ASSETS_MT_assets"
+    bl_label = "Assets"
+
+    def draw(self, context: bpy.types.Context) -> None:
+        _draw_assets(self.layout, "object", "neural_assets.assign_asset", "Encode boxes of a reference picture first")
+
+
+class BackgroundsMenu(bpy.types.Menu):
+    """The backgrounds in the server's store."""
+
+    bl_idname = "NEURAL_ASSETS_MT_backgrounds"
+    bl_label = "Backgrounds"
+
+    def draw(self, context: bpy.types.Context) -> None:
+        self.layout.operator("neural_assets.set_background", text="No background").asset = ""
+        _draw_assets(self.layout, "background", "neural_assets.set_background", "Encode a reference picture first")
+
+
+def _draw_assets(layout: bpy.types.UILayout, kind: str, operator: str, hint: str) -> None:
+    if not bridge.is_ready:
+        layout.label(text=bridge.words, icon="UNLINKED")
+        return
+    found = sorted((a for a in bridge.assets.values() if a.kind == kind), key=lambda asset: (asset.name, asset.id))
+    for asset in found:
+        layout.operator(operator, text=asset.name).asset = asset.id
+    if not found:
+        layout.label(text=hint)
+    layout.operator("neural_assets.refresh_assets", icon="FILE_REFRESH")
+
+
+def _shape(render: bpy.types.RenderSettings) -> float:
+    return render.resolution_x * render.pixel_aspect_x / (render.resolution_y * render.pixel_aspect_y)
+
+
+CLASSES = (
+    ServerPanel, ReferencePanel, BoxesPanel, PicturePanel, RenderPanel, AssetsMenu, BackgroundsMenu,
+)  # fmt: skip
+
+
+def register() -> None:
+    for cls in CLASSES:
+        bpy.utils.register_class(cls)
+    for panel in compat.panels_for_all_engines():
+        panel.COMPAT_ENGINES.add(colour.ENGINE_ID)
+
+
+def unregister() -> None:
+    for panel in compat.panels_for_all_engines():
+        panel.COMPAT_ENGINES.discard(colour.ENGINE_ID)
+    for cls in reversed(CLASSES):
+        bpy.utils.unregister_class(cls)

@@ -1,0 +1,87 @@
+"""The add-on's preferences: where the server is and how it is started. Kept per user, not per file."""
+
+from __future__ import annotations
+
+import os
+import shlex
+from pathlib import Path
+
+import bpy
+from bpy.props import StringProperty
+
+from .bridge import Target
+from .protocol.address import DEFAULT_ADDRESS
+
+
+def _changed(preferences: bpy.types.AddonPreferences, context: bpy.types.Context) -> None:
+    from . import session  # session reads these preferences
+
+    session.configure()
+
+
+class NeuralAssetsPreferences(bpy.types.AddonPreferences):
+    """Server address, project folder and command."""
+
+    bl_idname = __package__
+
+    address: StringProperty(
+        name="Server address", default=DEFAULT_ADDRESS.removeprefix("tcp://"), update=_changed,
+        description="Host and port of a server that runs already. This computer needs no Online Access",
+    )  # fmt: skip
+    keys: StringProperty(
+        name="Keys", subtype="DIR_PATH", update=_changed,
+        description="Folder of keys for a server on another computer",
+    )  # fmt: skip
+    project: StringProperty(
+        name="Project folder", subtype="DIR_PATH", update=_changed,
+        description="The Neural Assets project, where 'python3 install.py' was run; its server is started from here",
+    )  # fmt: skip
+    command: StringProperty(
+        name="Server command", update=_changed,
+        description="Leave empty for the project folder's own server; else a command that starts one",
+    )  # fmt: skip
+
+    def draw(self, context: bpy.types.Context) -> None:
+        column = self.layout.column()
+        column.use_property_split = True
+        column.prop(self, "project")
+        column.prop(self, "command", placeholder=shlex.join(server_command("", self.project)))
+        column.separator()
+        column.prop(self, "address")
+        column.prop(self, "keys")
+
+
+def get() -> NeuralAssetsPreferences:
+    return bpy.context.preferences.addons[__package__].preferences
+
+
+def target() -> Target:
+    """The preferences as the bridge takes them. NEURAL_ASSETS_ADDRESS and NEURAL_ASSETS_PROJECT go first."""
+    preferences = get()
+    project = os.environ.get("NEURAL_ASSETS_PROJECT") or preferences.project
+    folder = bpy.path.abspath(project) if project else ""
+    return Target(
+        os.environ.get("NEURAL_ASSETS_ADDRESS") or preferences.address,
+        bpy.path.abspath(preferences.keys) if preferences.keys else "",
+        server_command(preferences.command, folder),
+        folder,
+        bpy.app.online_access,
+    )
+
+
+def server_command(command: str, project: str) -> tuple[str, ...]:
+    """What starts the server; empty when nothing is known."""
+    if command:
+        return tuple(shlex.split(command, posix=os.name != "nt"))
+    if not project:
+        return ()
+    python = Path(project, ".venv", *(("Scripts", "python.exe") if os.name == "nt" else ("bin", "python")))
+    return (str(python), "-m", "server")
+
+
+def register() -> None:
+    bpy.utils.register_class(NeuralAssetsPreferences)
+
+
+def unregister() -> None:
+    bpy.utils.unregister_class(NeuralAssetsPreferences)

@@ -1,0 +1,97 @@
+"""What the add-on keeps in the .blend file: settings of the scene, and the asset that a box carries.
+
+Everything here is a plain value with a plain name (ids and names of assets, no pointers), so that it survives undo,
+append, a Blender without the add-on and another computer.
+"""
+
+from __future__ import annotations
+
+import bpy
+from bpy.props import BoolProperty, EnumProperty, FloatProperty, IntProperty, PointerProperty, StringProperty
+
+from . import colour
+from .protocol.limits import MAX_GUIDANCE, MAX_SIDE, MAX_STEPS, MIN_SIDE
+
+_ANIMATABLE = {"ANIMATABLE"}
+
+
+def _colours_changed(settings: SceneSettings, context: bpy.types.Context) -> None:
+    colour.settle(settings.id_data)
+
+
+class SceneSettings(bpy.types.PropertyGroup):
+    """How this scene is drawn."""
+
+    background: StringProperty(name="Background", description="Id of the background asset", options=set())
+    background_name: StringProperty(name="Background's name", options=set())
+    reference: PointerProperty(
+        name="Reference picture", type=bpy.types.Image, description="The picture that the boxes are encoded from"
+    )
+    steps: IntProperty(
+        name="Steps", description="Steps of the sampler for renders and for the resting view", default=8, min=1,
+        max=MAX_STEPS, options=_ANIMATABLE,
+    )  # fmt: skip
+    seed: IntProperty(
+        name="Seed", description="Equal scenes with equal seeds give equal pictures", min=0, options=_ANIMATABLE
+    )
+    guidance: FloatProperty(
+        name="Guidance", description="How strongly the assets' appearance is enforced; 1 is off and twice as fast",
+        default=1.0, min=0.0, max=MAX_GUIDANCE, options=_ANIMATABLE,
+    )  # fmt: skip
+    ground: FloatProperty(
+        name="Floor", description="Height of the floor in the reference picture's scene", unit="LENGTH", options=set()
+    )
+    draft_steps: IntProperty(
+        name="Steps while moving", description="Steps of the sampler while something moves", default=2, min=1,
+        max=MAX_STEPS, options=set(),
+    )  # fmt: skip
+    draft_side: IntProperty(
+        name="Size while moving", description="Longer side of the picture while something moves", default=256,
+        min=MIN_SIDE, max=MAX_SIDE, subtype="PIXEL", options=set(),
+    )  # fmt: skip
+    view_side: IntProperty(
+        name="Size at rest", description="Longer side of the picture in the viewport", default=512, min=MIN_SIDE,
+        max=MAX_SIDE, subtype="PIXEL", options=set(),
+    )  # fmt: skip
+    colours: EnumProperty(
+        name="Colours", default="EXACT", update=_colours_changed, options=set(),
+        items=(
+            ("EXACT", "Exact", "While this engine is chosen, the scene's view transform is Standard, so that screen and"
+             " files show the model's colours unchanged; the scene's own comes back with any other engine"),
+            ("SCENE", "Scene's", "The scene's view transform (such as AgX) changes the model's colours"),
+        ),
+    )  # fmt: skip
+    scene_colours: StringProperty(
+        name="The scene's own colours", description="Kept while Colours is Exact", options={"HIDDEN"}
+    )
+
+
+class ObjectSettings(bpy.types.PropertyGroup):
+    """What makes an object a box."""
+
+    is_box: BoolProperty(
+        name="Box", description="This object's bounding box is posed for the model", options=set()
+    )
+    asset: StringProperty(name="Asset", description="Id of the asset that the box carries", options=set())
+    asset_name: StringProperty(name="Asset's name", options=set())
+    guidance: FloatProperty(
+        name="Guidance", description="Factor on the scene's guidance for this box", default=1.0, min=0.0,
+        max=MAX_GUIDANCE, options=_ANIMATABLE,
+    )  # fmt: skip
+
+
+CLASSES = (SceneSettings, ObjectSettings)
+
+
+def register() -> None:
+    for cls in CLASSES:
+        bpy.utils.register_class(cls)
+    bpy.types.Scene.neural_assets = PointerProperty(type=SceneSettings, name="Neural Assets")
+    bpy.types.Object.neural_assets = PointerProperty(type=ObjectSettings, name="Neural Assets")
+
+
+def unregister() -> None:
+    del bpy.types.Object.neural_assets
+    del bpy.types.Scene.neural_assets
+    for cls in reversed(CLASSES):
+        bpy.utils.unregister_class(cls)

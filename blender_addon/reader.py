@@ -1,0 +1,97 @@
+"""The one reader of Blender's scene: the evaluated depsgraph becomes the contract's Scene.
+
+Whatever moves an object (keyframes, parents, constraints, drivers, physics, instances) is in the depsgraph already.
+Plain values come out; nothing of Blender is kept.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import bpy
+import numpy as np
+
+from . import camera as cameras
+from .boxes import box_of
+from .protocol.api import Camera, Placement, RenderSettings, Scene
+from .protocol.errors import ErrorCode, ProtocolError
+from .protocol.limits import MAX_NAME, MIN_SIDE
+
+
+@dataclass(frozen=True)
+class Contents:
+    """What a picture shows, apart from the camera; equal values give equal pictures."""
+
+    placements: tuple[Placement, ...]
+    background: str | None
+
+    def through(self, camera: Camera) -> Scene:
+        """The contract's scene; raises ProtocolError when there is nothing in it."""
+        return Scene(camera, self.placements, self.background)
+
+
+def read_contents(depsgraph: bpy.types.Depsgraph) -> Contents:
+    """Every visible box that carries an asset, and the background. Raises ProtocolError naming the box at fault."""
+    scene = depsgraph.scene_eval
+    metres = scene.unit_settings.scale_length
+    placements = []
+    for instance in depsgraph.object_instances:
+        thing = instance.object
+        settings = thing.neural_assets
+        if settings.is_box and settings.asset:
+            bounds = thing.bound_box
+            box = box_of(thing.name, instance.matrix_world, bounds[0], bounds[6], metres)
+            placements.append(Placement(plain_name(thing.name), settings.asset, box, settings.guidance))
+    return Contents(tuple(placements), scene.neural_assets.background or None)
+
+
+def read_camera(depsgraph: bpy.types.Depsgraph, camera: bpy.types.Object | None, frame: cameras.Frame) -> Camera:
+    """A camera object as it is now, for a picture of this shape; raises ProtocolError."""
+    if camera is None:
+        raise ProtocolError(ErrorCode.CAMERA, "The scene has no camera.", "Add one (Shift-A) or load a reference.")
+    evaluated = camera.evaluated_get(depsgraph)
+    matrix = cameras.world_to_camera(
+        np.array(evaluated.matrix_world),
+        depsgraph.scene_eval.unit_settings.scale_length,
+        f"The camera '{camera.name}'",
+    )
+    return Camera(cameras.intrinsics(cameras.lens_of(evaluated), frame), tuple(matrix.ravel().tolist()))
+
+
+def read_view(depsgraph: bpy.types.Depsgraph, view: bpy.types.RegionView3D) -> Camera:
+    """The camera of a free perspective view, for a picture as large as its region; raises ProtocolError."""
+    if view.view_perspective != "PERSP":
+        raise ProtocolError(
+            ErrorCode.CAMERA, "This view is orthographic, and only perspective ones are supported.",
+            "Press Numpad 5, or Numpad 0 for the camera.",
+        )  # fmt: skip
+    matrix = cameras.world_to_camera(
+        np.array(view.view_matrix.inverted()), depsgraph.scene_eval.unit_settings.scale_length, "The view"
+    )
+    return Camera(cameras.view_intrinsics(np.array(view.window_matrix)), tuple(matrix.ravel().tolist()))
+
+
+def read_render(depsgraph: bpy.types.Depsgraph) -> tuple[Scene, RenderSettings]:
+    """What a render of this depsgraph asks for, in full size (a border is cut out of it); raises ProtocolError."""
+    scene = depsgraph.scene_eval
+    frame = cameras.frame_of(scene.render)
+    picture = read_contents(depsgraph).through(read_camera(depsgraph, scene.camera, frame))
+    return picture, render_settings(scene, frame, scene.neural_assets.steps)
+
+
+def render_settings(scene: bpy.types.Scene, frame: cameras.Frame, steps: int) -> RenderSettings:
+    """The scene's settings for a picture of this size."""
+    settings = scene.neural_assets
+    return RenderSettings(frame.width, frame.height, steps, settings.seed, settings.guidance)
+
+
+def fitted(frame: cameras.Frame, side: int) -> cameras.Frame:
+    """A picture of the same shape whose longer side is at most `side` pixels (no side below the contract's least)."""
+    height = frame.height * frame.pixel_aspect  # in square pixels
+    share = min(1.0, side / max(frame.width, height))
+    return cameras.Frame(max(MIN_SIDE, round(frame.width * share)), max(MIN_SIDE, round(height * share)))
+
+
+def plain_name(name: str) -> str:
+    """An object's name as the contract takes it: one printable line."""
+    return "".join(letter if letter.isprintable() else " " for letter in name)[:MAX_NAME]
