@@ -83,7 +83,7 @@ def test_boxes_bound_their_objects_tightly(family):
     low, high = torch.full((3,), 9.0), torch.full((3,), -9.0)
     for azimuth, elevation in ((0.0, 0.2), (1.57, 0.2), (3.14, 0.2), (4.71, 0.2), (0.5, 1.2)):
         camera = camera_of(type(view)(1.5, 2.6, azimuth, elevation, (0.0, 0.0, 0.3)))
-        frame = render_frames([[placed]], camera, surroundings, [0], 128)
+        frame = render_frames([[placed]], camera, surroundings, 128)
         seen = frame.box_coordinates[0].flatten(1)[:, frame.object_index.flatten() == 0]
         low, high = torch.minimum(low, seen.amin(1)), torch.maximum(high, seen.amax(1))
     assert low.max() < -0.44 and high.min() > 0.44

@@ -1,116 +1,116 @@
-"""Batches of frames: scenes packed into tensors, seen by their cameras, antialiased."""
+"""Batches of frames: scenes seen by their cameras, antialiased."""
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from ...geometry import (
-    Boxes,
-    Camera,
-    box_to_camera,
-    camera_rays,
-    pixel_centres,
-    rigid_inverse,
-    rotate_each,
-    to_box_coordinates,
-)
+from ...geometry import Camera
 from ..frames import MAX_OBJECTS, Frame
-from .scenes import Placed, build_parts
-from .shading import FAR, Surroundings, background_hit, background_normal, shade, tone
-from .tracer import Solids, trace
+from .scenes import Placed
+from .shading import Seen, look, tone
+from .solids import Solids, pack_solids
+from .surroundings import FAR, Surroundings
+from .vectors import pick, place, turn
+from .visibility import Candidates, grid_candidates, sub_candidates, trace
 
 _SHIFTS = ((0.25, 0.25), (-0.25, 0.25), (0.25, -0.25))  # of a pixel, beside its centre
 
 
-def pack_solids(scenes: list[list[Placed | None]], device: torch.device) -> Solids:
-    """Scenes of at most MAX_OBJECTS objects each -> solids; slots keep their numbers."""
-    built = {(f, n): build_parts(p) for f, scene in enumerate(scenes) for n, p in enumerate(scene) if p is not None}
-    parts = max((len(b.kinds) for b in built.values()), default=1)
-    lead = (len(scenes), MAX_OBJECTS)
-    pose, to_part = torch.eye(4).repeat(*lead, 1, 1), torch.eye(4).repeat(*lead, parts, 1, 1)
-    size, present = torch.ones(*lead, 3), torch.zeros(lead, dtype=torch.bool)
-    kind, texture = (torch.full((*lead, parts), fill) for fill in (-1, 0))
-    top, colour = torch.ones(*lead, parts), torch.zeros(*lead, parts, 3)
-    material = torch.ones(3, *lead)
-    for at, b in built.items():
-        count = len(b.kinds)
-        pose[at], size[at], present[at] = torch.from_numpy(b.pose).float(), torch.from_numpy(b.size).float(), True
-        to_part[at][:count] = torch.from_numpy(b.to_part).float()
-        kind[at][:count], top[at][:count] = torch.tensor(b.kinds), torch.tensor(b.tops)
-        texture[at][:count], colour[at][:count] = torch.tensor(b.textures), torch.from_numpy(b.colours).float()
-        material[:, at[0], at[1]] = torch.tensor(b.material)
-    tensors = (pose, size, present, to_part, kind, top, colour, texture, *material)
-    return Solids(*(tensor.to(device) for tensor in tensors))
+@dataclass(frozen=True)
+class Rays:
+    """Rays [R] of frames [R] through places x, y [R] in pixels: origin [3, R] or [3, 1] and direction [3, R] in the
+    world, with camera depth 1."""
 
-
-def uniform(ray: Tensor, seed: Tensor, channels: int = 4) -> Tensor:
-    """Uniform numbers [R, channels] that depend on a ray's number and its frame's seed alone (an integer hash)."""
-    channel = torch.arange(channels, device=ray.device)
-    x = (ray[:, None] * 747796405 + seed[:, None] * 2891336453 + channel * 1181783497 + 12345) & 0xFFFFFFFF
-    for shift, factor in ((16, 0x7FEB352D), (15, 0x846CA68B), (16, 1)):
-        x = ((x ^ (x >> shift)) * factor) & 0xFFFFFFFF
-    return x.float() / 2**32
+    frame: Tensor
+    x: Tensor
+    y: Tensor
+    origin: Tensor
+    direction: Tensor
 
 
 @torch.no_grad()
-def render_frames(
-    scenes: list[list[Placed | None]], camera: Camera, around: Surroundings, seeds: list[int], size: int
-) -> Frame:
-    """F scenes seen by cameras [F]; surroundings [F]; seeds of the shadows' rays. Edges are sampled four times."""
+def render_frames(scenes: list[list[Placed | None]], camera: Camera, around: Surroundings, size: int) -> Frame:
+    """F scenes seen by cameras [F] in surroundings [F], on the cameras' device. Edges are sampled four times."""
     device, count = camera.intrinsics.device, len(scenes)
-    solids, around = pack_solids(scenes, device), around.to(device)
-    seed = torch.tensor(seeds, device=device)
-    uv = pixel_centres(size, size, device).view(-1, 2).repeat(count, 1)
-    frame = torch.arange(count, device=device).repeat_interleave(size * size)
-    number = torch.arange(size * size, device=device).repeat(count)
-    colour, depth, obj, normal = _look(solids, around, camera, frame, uv, uniform(number, seed[frame]))
-    edge = _edges(obj.view(count, size, size), normal.view(count, size, size, 3)).view(-1).nonzero()[:, 0]
-    total = colour[edge]
-    for k, shift in enumerate(_SHIFTS):
-        moved = uv[edge] + torch.tensor(shift, device=device) / size
-        jitter = uniform(number[edge] + (k + 1) * size * size, seed[frame[edge]])
-        total = total + _look(solids, around, camera, frame[edge], moved, jitter)[0]
-    colour[edge] = total / 4
-    boxes = Boxes(solids.pose, solids.size, solids.present)
-    return _frame(colour, depth, obj, normal, frame, uv, camera, boxes, size)
+    solids, around = pack_solids(scenes, camera, around, size, device), around.columns(device)
+    candidates = grid_candidates(solids, size)
+    line, pixels = torch.arange(size, device=device) + 0.5, size * size
+    frame = torch.arange(count, device=device).repeat_interleave(pixels)
+    rays = _rays(camera, frame, line.repeat(count * size), line.repeat_interleave(size).repeat(count), size)
+    seen = _look(solids, around, rays, candidates)
+    _soften_edges(solids, around, camera, rays, candidates, seen, size)
+    return _frame(solids, camera, rays, seen, size)
 
 
-def _look(solids: Solids, around: Surroundings, camera: Camera, frame: Tensor, uv: Tensor, jitter: Tensor):
-    """sRGB colour [R, 3], depth [R], object [R], world normal [R, 3] of rays through uv [R, 2] of frames [R]."""
-    to_world = rigid_inverse(camera.world_to_camera)[frame]
-    direction = rotate_each(to_world, camera_rays(uv[:, None], camera.intrinsics[frame])[:, 0])
-    origin = to_world[:, :3, 3]
-    hits = trace(solids, frame, origin, direction)
-    colour = tone(shade(solids, around, frame, origin, direction, hits, jitter), around.exposure[frame])
-    plane, surface = background_hit(around[frame], origin, direction)
-    on_object = hits.object >= 0
-    normal = torch.where(on_object[:, None], hits.normal, background_normal(surface, direction))
-    return colour, torch.where(on_object, hits.distance, plane).clamp_max(FAR), hits.object, normal
+def _rays(camera: Camera, frame: Tensor, x: Tensor, y: Tensor, size: int) -> Rays:
+    fx, fy, cx, cy = pick(camera.intrinsics.T.contiguous(), frame)
+    to_camera = camera.world_to_camera.movedim(0, -1)
+    to_world = pick(to_camera[:3, :3].transpose(0, 1).contiguous(), frame)
+    eye = -turn(to_camera[:3, :3].transpose(0, 1), to_camera[:3, 3])
+    right, down = (x * (1 / size) - cx) / fx, (y * (1 / size) - cy) / fy
+    direction = torch.stack([row[0] * right + row[1] * down + row[2] for row in to_world])
+    return Rays(frame, x, y, pick(eye, frame), direction)
+
+
+def _look(solids: Solids, around: Surroundings, rays: Rays, candidates: list[Candidates]) -> Seen:
+    """What rays see, in sRGB."""
+    hits = trace(solids, candidates, rays.direction, rays.x, rays.y)
+    seen = look(solids, around, rays.frame, rays.origin, rays.direction, hits)
+    return Seen(tone(seen.colour, pick(around.exposure, rays.frame)), seen.distance, seen.object, seen.normal)
+
+
+def _soften_edges(
+    solids: Solids,
+    around: Surroundings,
+    camera: Camera,
+    rays: Rays,
+    candidates: list[Candidates],
+    seen: Seen,
+    size: int,
+) -> None:
+    """Colours of edge pixels become means of four samples, in place."""
+    shape, samples = (-1, size, size), len(_SHIFTS)
+    edge = _edges(seen.object.view(shape), seen.normal.view(3, *seen.object.view(shape).shape))
+    edge = edge.flatten().nonzero()[:, 0]
+    x, y = (torch.cat([v[edge] + shift[axis] for shift in _SHIFTS]) for axis, v in ((0, rays.x), (1, rays.y)))
+    fine = _rays(camera, rays.frame[edge].repeat(samples), x, y, size)
+    colour = _look(solids, around, fine, sub_candidates(candidates, edge, len(rays.x), _SHIFTS)).colour
+    total = seen.colour.index_select(1, edge) + colour.view(3, samples, -1).sum(1)
+    seen.colour.index_copy_(1, edge, total / (1 + samples))
 
 
 def _edges(obj: Tensor, normal: Tensor) -> Tensor:
-    """Pixels [F, H, W] beside which the object or the surface's direction changes."""
+    """Pixels [F, H, W] beside which the object or the surface's direction [3, F, H, W] changes."""
     edge = torch.zeros_like(obj, dtype=torch.bool)
     for axis in (1, 2):
         last = obj.shape[axis] - 1
         a, b = obj.narrow(axis, 0, last), obj.narrow(axis, 1, last)
-        bend = (normal.narrow(axis, 0, last) * normal.narrow(axis, 1, last)).sum(-1) < 0.8
+        bend = (normal.narrow(axis + 1, 0, last) * normal.narrow(axis + 1, 1, last)).sum(0) < 0.8
         change = (a != b) | bend
         edge.narrow(axis, 0, last).logical_or_(change)
         edge.narrow(axis, 1, last).logical_or_(change)
     return edge
 
 
-def _frame(colour, depth, obj, normal, frame, uv, camera: Camera, boxes: Boxes, size: int) -> Frame:
-    """Pack flat maps [F * P, ...] into frames; box coordinates follow from the depth."""
-    rays = camera_rays(uv[:, None], camera.intrinsics[frame])[:, 0]
-    slot = obj.clamp_min(0)
-    to_camera = box_to_camera(camera, boxes)[frame, slot]
-    coordinates = to_box_coordinates(rays * depth[:, None], to_camera, boxes.size[frame, slot])
-    coordinates = torch.where((obj >= 0)[:, None], coordinates, 0.0)
-    seen = rotate_each(camera.world_to_camera[frame], normal)
-    as_maps = lambda x: x.view(-1, size, size, 3).permute(0, 3, 1, 2).contiguous()  # noqa: E731
-    flat = lambda x: x.view(-1, size, size)  # noqa: E731
+def _frame(solids: Solids, camera: Camera, rays: Rays, seen: Seen, size: int) -> Frame:
+    """Pack what the rays saw into frames; box coordinates follow from the distance."""
+    depth = seen.distance.clamp_max(FAR)
+    coordinates = torch.zeros_like(seen.normal)
+    mine = (seen.object >= 0).nonzero()[:, 0]
+    frame = rays.frame.index_select(0, mine)
+    start = rays.origin if rays.origin.shape[1] == 1 else rays.origin.index_select(1, mine)
+    point = start + rays.direction.index_select(1, mine) * depth.index_select(0, mine)
+    slot = frame * MAX_OBJECTS + seen.object.index_select(0, mine)
+    coordinates.index_copy_(1, mine, place(solids.to_box.index_select(1, slot).view(3, 4, -1), point))
+    to_camera = camera.world_to_camera[:, :3, :3].movedim(0, -1).contiguous()
+    maps = [
+        values.view(3, -1, size, size).transpose(0, 1).contiguous()
+        for values in (seen.colour, turn(pick(to_camera, rays.frame), seen.normal), coordinates)
+    ]
+    image, normals, coordinates = maps
     ground = torch.zeros(len(camera.intrinsics), device=depth.device)
-    return Frame(as_maps(colour), flat(obj), flat(depth), as_maps(seen), as_maps(coordinates), camera, boxes, ground)
+    obj, depth = (values.view(-1, size, size) for values in (seen.object, depth))
+    return Frame(image, obj, depth, normals, coordinates, camera, solids.boxes, ground)

@@ -11,7 +11,7 @@ import torch
 from ...geometry import Camera, look_at
 from ..frames import MAX_OBJECTS, TASK_SHARES, TASKS
 from .families import CYLINDER, ELLIPSOID, FAMILIES, HELD_OUT_FAMILIES, Part
-from .shading import OPEN, ROOM, TABLE, Surroundings
+from .surroundings import OPEN, ROOM, TABLE, Surroundings
 
 FAMILY_NAMES = tuple(FAMILIES)
 TRAIN_FAMILIES = tuple(name for name in FAMILY_NAMES if name not in HELD_OUT_FAMILIES)
@@ -28,7 +28,6 @@ class Placed:
     longest: float
     place: tuple[float, float, float]
     yaw: float
-    stretch: tuple[float, float, float] = (1.0, 1.0, 1.0)
 
 
 @dataclass(frozen=True)
@@ -67,63 +66,69 @@ def bounds(parts: list[Part]) -> tuple[np.ndarray, np.ndarray]:
     return low, high
 
 
-def parts_of(placed: Placed) -> tuple[list[Part], np.random.Generator]:
-    """The instance's parts, and its generator gone on to its material."""
-    generator = np.random.default_rng((FAMILY_NAMES.index(placed.family), placed.instance))
-    return FAMILIES[placed.family](generator), generator
-
-
-@lru_cache(maxsize=8192)
-def _proportions(family: str, instance: int) -> np.ndarray:
-    """Extents [3] of an instance whose longest side is 1."""
-    low, high = bounds(parts_of(Placed(family, instance, 1.0, (0, 0, 0), 0.0))[0])
-    return (high - low) / (high - low).max()
-
-
-def extents(placed: Placed) -> np.ndarray:
-    """Size [3] in metres of the placed instance's box."""
-    return _proportions(placed.family, placed.instance) * placed.longest * np.array(placed.stretch)
-
-
 @dataclass(frozen=True)
-class Built:
-    """A placed instance: box-to-world pose [4, 4], size [3] metres, world-to-part matrices [K, 4, 4], and per part
-    kind, top, texture and colour [K, 3]; material: roughness, sheen, texture scale."""
+class Instance:
+    """A family's instance in its own metres: low and high corners [3], part-to-object matrices [K, 4, 4], and per part
+    kind, top and texture [K] and colour [K, 3]; roughness, sheen, and texture scale at a longest side of 1."""
 
-    pose: np.ndarray
-    size: np.ndarray
-    to_part: np.ndarray
-    kinds: list[int]
-    tops: list[float]
-    textures: list[int]
+    low: np.ndarray
+    high: np.ndarray
+    matrices: np.ndarray
+    kinds: np.ndarray
+    tops: np.ndarray
+    textures: np.ndarray
     colours: np.ndarray
     material: tuple[float, float, float]
 
 
-def build_parts(placed: Placed) -> Built:
-    """The placed instance, ready to trace."""
-    parts, generator = parts_of(placed)
-    low, high = bounds(parts)
-    scale = placed.longest / (high - low).max() * np.array(placed.stretch)
-    size = (high - low) * scale
-    c, s = np.cos(placed.yaw), np.sin(placed.yaw)
-    pose = np.eye(4)
-    pose[:3, :3] = np.array([[c, -s, 0], [s, c, 0], [0, 0, 1]])
-    pose[:3, 3] = np.array(placed.place) + (0, 0, size[2] / 2)
-    to_object = np.diag([*scale, 1.0])
-    to_object[:3, 3] = -(low + high) / 2 * scale
-    inverses = []
-    for part in parts:
-        local = np.eye(4)
-        local[:3, :3] = rotation(part) * np.array(part.size)
-        local[:3, 3] = part.centre
-        inverses.append(np.linalg.inv(pose @ to_object @ local))
+@lru_cache(maxsize=4096)
+def instance_of(family: str, number: int) -> Instance:
+    """Everything random about an instance."""
+    generator = np.random.default_rng((FAMILY_NAMES.index(family), number))
+    parts = FAMILIES[family](generator)
+    matrices = np.tile(np.eye(4), (len(parts), 1, 1))
+    for matrix, part in zip(matrices, parts, strict=True):
+        matrix[:3, :3] = rotation(part) * np.array(part.size)
+        matrix[:3, 3] = part.centre
     palette = _palette(generator)
     roughness, sheen = float(generator.uniform(0.1, 0.9)), float(generator.choice([0.2, 0.5, 1.0]))
-    material = (roughness, sheen, float(generator.uniform(4, 14) / placed.longest))
-    colours = np.array([palette[p.colour] for p in parts])
-    kinds, tops, textures = zip(*((p.kind, p.top, p.texture) for p in parts), strict=True)
-    return Built(pose, size, np.array(inverses), list(kinds), list(tops), list(textures), colours, material)
+    return Instance(
+        *bounds(parts),
+        matrices,
+        np.array([p.kind for p in parts]),
+        np.array([p.top for p in parts]),
+        np.array([p.texture for p in parts]),
+        palette[[p.colour for p in parts]],
+        (roughness, sheen, float(generator.uniform(4, 14))),
+    )
+
+
+def extents(placed: Placed) -> np.ndarray:
+    """Size [3] in metres of the placed instance's box."""
+    one = instance_of(placed.family, placed.instance)
+    return (one.high - one.low) * (placed.longest / (one.high - one.low).max())
+
+
+@dataclass(frozen=True)
+class Built:
+    """A placed instance: box-to-world pose [4, 4], size [3] metres, part-to-world matrices [K, 4, 4], texture scale."""
+
+    instance: Instance
+    pose: np.ndarray
+    size: np.ndarray
+    from_part: np.ndarray
+    texture_scale: float
+
+
+def build_parts(placed: Placed) -> Built:
+    """The placed instance, ready to render."""
+    one, size = instance_of(placed.family, placed.instance), extents(placed)
+    c, s = np.cos(placed.yaw), np.sin(placed.yaw)
+    pose = np.array([[c, -s, 0, 0], [s, c, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1]])
+    pose[:3, 3] = np.array(placed.place) + (0, 0, size[2] / 2)
+    to_box = np.eye(4) * np.append(size / (one.high - one.low), 1)
+    to_box[:3, 3] = -(one.low + one.high) / 2 * np.diag(to_box)[:3]
+    return Built(one, pose, size, pose @ to_box @ one.matrices, one.material[2] / placed.longest)
 
 
 def _hsv(h: float, s: float, v: float) -> np.ndarray:

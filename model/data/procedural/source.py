@@ -21,21 +21,20 @@ from .scenes import (
     draw_view,
     edit,
 )
-from .shading import Surroundings
+from .surroundings import Surroundings
 
 _SPLITS = ("train", "unseen_instances", "unseen_families")
-_CHUNK = {"cpu": 2, "cuda": 32}  # pairs of 256 x 256 rendered at once
+_CHUNK = {"cpu": 1, "cuda": 64}  # frames of 256 x 256 rendered at once
 
 
 @dataclass(frozen=True)
 class _Drawn:
-    """A pair before rendering: its scenes and cameras [1] (source, target), surroundings [1], seed of the shadows."""
+    """A pair before rendering: its scenes and cameras [1] (source, target), surroundings [1]."""
 
     task: str
     scenes: tuple[list[Placed | None], list[Placed | None]]
     cameras: tuple[Camera, Camera]
     surroundings: Surroundings
-    shadows: int
 
 
 class ProceduralSource:
@@ -55,8 +54,8 @@ class ProceduralSource:
         if split not in _SPLITS or not set(tasks or ()) <= set(TASKS):
             raise ValueError(f"Choose a split of {_SPLITS} and tasks of {TASKS}.")
         drawn = [_draw(seed, index, split, tasks) for index in range(count)]
-        chunk = max(1, round(_CHUNK.get(self.device.type, 2) * (256 / size) ** 2))
-        return join([self._render(drawn[i : i + chunk], size) for i in range(0, count, chunk)])
+        source, target = (self._render(drawn, side, size) for side in (0, 1))
+        return self._labelled(drawn, source, target)
 
     def turned_target(
         self, size: int, seed: int, index: int, split: str, slot: int, angles: Tensor, camera: Camera
@@ -70,13 +69,19 @@ class ProceduralSource:
         ]
         count = len(scenes)
         cameras = join([camera.to(self.device)] * count)
-        return render_frames(scenes, cameras, join([drawn.surroundings] * count), [drawn.shadows] * count, size)
+        return render_frames(scenes, cameras, join([drawn.surroundings] * count), size)
 
-    def _render(self, drawn: list[_Drawn], size: int) -> Pairs:
-        scenes = [d.scenes[side] for side in (0, 1) for d in drawn]
-        cameras = join([d.cameras[side] for side in (0, 1) for d in drawn]).to(self.device)
-        around = join([d.surroundings for d in drawn] * 2)
-        frames = render_frames(scenes, cameras, around, [d.shadows for d in drawn] * 2, size)
+    def _render(self, drawn: list[_Drawn], side: int, size: int) -> Frame:
+        """The sources (0) or targets (1), a few at once."""
+        chunk = max(1, round(_CHUNK.get(self.device.type, 1) * (256 / size) ** 2))
+        frames = []
+        for some in (drawn[i : i + chunk] for i in range(0, len(drawn), chunk)):
+            cameras = join([d.cameras[side] for d in some]).to(self.device)
+            around = join([d.surroundings for d in some])
+            frames.append(render_frames([d.scenes[side] for d in some], cameras, around, size))
+        return join(frames)
+
+    def _labelled(self, drawn: list[_Drawn], source: Frame, target: Frame) -> Pairs:
         count = len(drawn)
         task = torch.tensor([TASKS.index(d.task) for d in drawn], device=self.device)
         family = torch.full((count, MAX_OBJECTS), -1, device=self.device)
@@ -85,7 +90,7 @@ class ProceduralSource:
                 known = placed[0] or placed[1]
                 if known is not None:
                     family[row, slot] = FAMILY_NAMES.index(known.family)
-        return Pairs(frames[:count], frames[count:], task, family)
+        return Pairs(source, target, task, family)
 
 
 def _draw(seed: int, index: int, split: str, tasks: tuple[str, ...] | None) -> _Drawn:
@@ -96,9 +101,8 @@ def _draw(seed: int, index: int, split: str, tasks: tuple[str, ...] | None) -> _
     view = draw_view(g, before)
     surroundings = draw_surroundings(g, 1.2 + max(float(np.hypot(*p.place[:2])) for p in before))
     after, turned = edit(g, task, before, view)
-    shadows = int(g.integers(2**31))
     first: list[Placed | None] = list(before)
     scenes, cameras = (first, after), (camera_of(view), camera_of(turned))
     if task == "presence" and g.random() < 0.5:
         scenes, cameras = scenes[::-1], cameras[::-1]
-    return _Drawn(task, scenes, cameras, surroundings, shadows)
+    return _Drawn(task, scenes, cameras, surroundings)
