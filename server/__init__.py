@@ -2,3 +2,5 @@
 
 `server.protocol` holds the contract and the client, and is all that other programs need.
 """
+
+__version__ = "0.1.0"

@@ -109,17 +109,17 @@ class BackgroundClient:
         with self._lock:
             if self._thread is not None:
                 return
-            self._context = zmq.Context()
+            context = zmq.Context()
             try:
-                connection = Connection(self._context, self.address, self._keys)
+                connection = Connection(context, self.address, self._keys)
             except ProtocolError:
-                self._context.destroy(linger=0)
+                context.destroy(linger=0)
                 raise
             self.address = connection.address
-            end = self._context.socket(zmq.PAIR)
+            end, wake = context.socket(zmq.PAIR), context.socket(zmq.PAIR)
             end.bind("inproc://wake")
-            self._wake = self._context.socket(zmq.PAIR)
-            self._wake.connect("inproc://wake")
+            wake.connect("inproc://wake")
+            self._context, self._wake = context, wake
             self._loop = Loop(connection, end, self._hello)
             self._thread = threading.Thread(target=self._loop.run, name="neural-assets-client", daemon=True)
             self._thread.start()

@@ -30,10 +30,9 @@ _CURE = "Update Blender's add-on and the server to the same version."
 
 def to_wire(message: Message) -> list[bytes | memoryview]:
     """The frames of a message."""
-    frames: list[bytes | memoryview] = [b""]
+    frames: list[bytes | memoryview] = []
     header = _plain(message, frames)
-    frames[0] = msgpack.packb({"kind": message.kind, **header})
-    return frames
+    return [_packed({"kind": message.kind, **header}), *frames]
 
 
 def request_from_wire(frames: Sequence[Any]) -> Request:
@@ -72,15 +71,21 @@ def version_refusal(client: Sequence[int], server: Sequence[int] = PROTOCOL) -> 
 # --- writing ---
 
 
+def _packed(value: Any) -> bytes:
+    packed = msgpack.packb(value)
+    assert packed is not None
+    return packed
+
+
 def _plain(value: Any, frames: list[bytes | memoryview]) -> Any:
     if dataclasses.is_dataclass(value):
         return {f.name: _plain(getattr(value, f.name), frames) for f in dataclasses.fields(value)}
     if isinstance(value, np.ndarray):
         frames.append(memoryview(np.ascontiguousarray(value)).cast("B") if value.size else b"")
-        return {"frame": len(frames) - 2, "dtype": value.dtype.name, "shape": list(value.shape)}
+        return {"frame": len(frames) - 1, "dtype": value.dtype.name, "shape": list(value.shape)}
     if isinstance(value, (bytes, bytearray, memoryview)):
         frames.append(bytes(value))
-        return {"frame": len(frames) - 2}
+        return {"frame": len(frames) - 1}
     if isinstance(value, StrEnum):
         return value.value
     if isinstance(value, (tuple, list)):

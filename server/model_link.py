@@ -1,0 +1,135 @@
+"""The worker as the broker sees it: its state in words, started again when it dies, one job at a time."""
+
+from __future__ import annotations
+
+import logging
+import signal
+from collections.abc import Sequence
+from time import monotonic
+from typing import Any
+
+import msgpack
+import psutil
+import zmq
+
+from .protocol.errors import ErrorCode, ProtocolError
+from .protocol.events import ModelState
+from .scheduler import Job
+from .worker_process import DIED, WorkerProcess
+
+_log = logging.getLogger(__name__)
+_PAUSE = 10.0  # seconds before a worker that did not start is tried again
+_QUICK_DEATHS = 3  # in a row, without a finished job in between
+
+
+class ModelLink:
+    """Starts, restarts and stops the worker."""
+
+    def __init__(self, context: zmq.Context, inbox: str, settings: dict[str, str]) -> None:
+        self._context, self._inbox, self._settings = context, inbox, settings
+        self.state = ModelState.STARTING
+        self.problem: ProtocolError | None = None
+        self.device = ""
+        self.versions: dict[str, str] = {}
+        self.job: Job | None = None  # with the worker
+        self._deaths = 0
+        self._number = 0
+        self._process: WorkerProcess | None = None
+        self._failed_at = 0.0
+        self.start()
+
+    def start(self) -> None:
+        self._number += 1
+        self.state, self.problem = ModelState.STARTING, None
+        self._process = WorkerProcess(self._context, self._inbox, self._number, self._settings)
+
+    def wake(self) -> None:
+        """Somebody wants something of it: try again when it had not started."""
+        if self._process is None and monotonic() - self._failed_at > _PAUSE:
+            self._deaths = 0
+            self.start()
+
+    @property
+    def is_free(self) -> bool:
+        return self.state is ModelState.READY and self.job is None
+
+    @property
+    def memory_bytes(self) -> int:
+        try:
+            return psutil.Process(self._process.pid).memory_info().rss if self._process else 0
+        except psutil.Error:
+            return 0
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid if self._process else 0
+
+    def run(self, job: Job) -> None:
+        assert self._process is not None
+        self.job, self.state = job, ModelState.WORKING
+        self._process.run(job.number, job.frames)
+
+    def cancel(self, job: Job, soft: bool) -> None:
+        """soft: let a picture that nobody waits for any more show its first step."""
+        if self.job is job and self._process is not None:
+            self._process.cancel(job.number, soft)
+
+    def take(self, frames: Sequence[bytes]) -> tuple[Job | None, bool, Sequence[bytes]] | None:
+        """A message of the worker: (job, final, event's frames), or None when it was about the worker itself.
+
+        For a worker that died, the event's frames are empty and `problem` says why.
+        """
+        if int(frames[0]) != self._number:
+            return None  # of a worker before this one
+        if frames[1] == DIED:
+            job, self.job = self.job, None
+            self._died()
+            return (job, True, ()) if job is not None else None
+        head = msgpack.unpackb(frames[1])
+        if "state" in head:
+            self._state(head)
+            return None
+        job = self.job
+        if job is None or head["job"] != job.number:
+            return None
+        if head["final"]:
+            self.job, self.state, self._deaths = None, ModelState.READY, 0
+        return job, head["final"], frames[2:]
+
+    def stop(self) -> None:
+        if self._process is not None:
+            self._process.stop()
+
+    def _state(self, head: dict[str, Any]) -> None:
+        self.state = ModelState(head["state"])
+        if self.state is ModelState.FAILED:
+            self.problem = ProtocolError(ErrorCode(head["code"]), head["sentence"], head["cure"])
+            _log.error("the model did not start: %s", self.problem)
+            return
+        self.device, self.versions = head["device"], head["versions"]
+        _log.info("the model is ready on %s", self.device)
+
+    def _died(self) -> None:
+        assert self._process is not None
+        code, self._process = self._process.exit_code, None
+        self._deaths += 1
+        self._failed_at = monotonic()
+        if self.state is ModelState.FAILED:
+            return  # it said why before it ended
+        problem = _death(code)
+        _log.error("%s", problem)
+        if self._deaths < _QUICK_DEATHS:
+            self.start()
+        else:
+            self.state = ModelState.FAILED
+        self.problem = problem
+
+
+def _death(code: int | None) -> ProtocolError:
+    if code is not None and code == -signal.SIGTERM.value:
+        how, cure = "was ended from outside", "Try again; it has been started again."
+    elif code is not None and code == -getattr(signal, "SIGKILL", signal.SIGTERM).value:
+        how, cure = "was killed, most likely because the memory is full", "Close other programs, or try a smaller size."
+    else:
+        how, cure = f"ended with code {code}", "Try again, and see the server's log for the reason."
+    return ProtocolError(ErrorCode.WORKER, f"The model's process {how}; this picture is lost, nothing else.", cure)
