@@ -1,0 +1,292 @@
+"""The demonstration, inside Blender: what an artist does by hand, through the add-on's own operators and renders.
+
+    blender -b --python demo.py -- WISH.json
+
+WISH.json is written by `install.py demo`. The pictures and `report.json` go to its folder `out`. Every line that
+starts with `@ ` tells the caller how far it is. Exit code 0 only when every picture came from the server's model.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+import sys
+import time
+import traceback
+from pathlib import Path
+from typing import Any
+
+import bpy
+import numpy as np
+from bpy_extras.object_utils import world_to_camera_view
+from mathutils import Vector
+
+sys.path.insert(0, str(Path(__file__).parent))
+import extension_here
+from boxes_file import Picture, read_picture
+from make_blend import FRAMES, make_blend
+
+STILLS = ("encoded", "preview", "final", "removed", "replaced", "background")
+
+
+
+class Demo:
+    """One run. wish: see `server/setup/demo.py`."""
+
+    def __init__(self, wish: dict[str, Any]) -> None:
+        self.out = Path(wish["out"])
+        self.wish = wish
+        self.picture = read_picture(Path(wish["boxes"]), Path(wish["image"]) if wish.get("image") else None)
+        other = self.picture.story.other
+        self.other: Picture | None = read_picture(other) if other else None
+        self.stills = [name for name in STILLS if self._has(name)]
+        self.steps = 3 + len(self.stills) + FRAMES
+        self.step = 0
+        self.times: dict[str, float] = {}
+        self.proofs: dict[str, bool] = {}
+        self.corners: dict[str, Any] = {}
+
+    def _has(self, name: str) -> bool:
+        story = self.picture.story
+        wanted = {"removed": story.removed, "replaced": story.replaced and self.other, "background": self.other}
+        return bool(wanted.get(name, True))
+
+    def tell(self, words: str) -> None:
+        print("@ " + json.dumps({"step": self.step, "steps": self.steps, "words": words}), flush=True)
+
+    def timed(self, name: str, words: str, action: Any, *arguments: Any) -> Any:
+        """Run one step and keep its time."""
+        self.tell(words)
+        start = time.monotonic()
+        result = action(*arguments)
+        self.times[name] = round(time.monotonic() - start, 3)
+        self.step += 1
+        return result
+
+    # --- the story ---
+
+    def run(self) -> None:
+        """All pictures; raises RuntimeError with the add-on's sentence."""
+        extension_here.install(self.wish["extension"])
+        preferences = bpy.context.preferences.addons[extension_here.MODULE].preferences
+        preferences.project, preferences.command = self.wish["project"], self.wish["command"]
+        self.timed("server", "Starting the model server", bpy.ops.neural_assets.start_server)
+        found = {}
+        if self.other is not None:
+            make_blend(self.other, self.out / "other.blend")
+            self.encode("encode_other", "Making assets of the second picture")
+            found = {name: thing.neural_assets.asset for name, thing in bpy.data.objects.items()}
+            found["background"] = bpy.context.scene.neural_assets.background
+        else:
+            self.step += 1
+        make_blend(self.picture, self.out / "example.blend")
+        self.encode("encode", "Making assets of the picture's objects")
+        bpy.ops.wm.save_mainfile()
+        self.make_stills(found)
+        self.make_sequence()
+
+    def encode(self, name: str, words: str) -> None:
+        self.timed(name, words, lambda: bpy.ops.neural_assets.encode(which="ALL"))
+        settings = bpy.context.scene.neural_assets
+        settings.steps, settings.seed = self.wish["steps"], self.wish["seed"]
+
+    def make_stills(self, found: dict[str, str]) -> None:
+        scene, story = bpy.context.scene, self.picture.story
+        save_image(addon("pictures").pixels(scene.neural_assets.reference), self.out / "reference.png")
+        scene.frame_set(1)
+        self.corners["reference"] = projected_boxes(scene)
+        self.still("encoded", "The same poses")
+        scene.frame_set(FRAMES)
+        self.corners["final"] = projected_boxes(scene)
+        self.timed("preview", "A preview of the moved boxes", self.preview)
+        self.still("final", "Boxes moved")
+        scene.frame_set(1)
+        if "removed" in self.stills:
+            self.with_asset(story.removed, "", "removed", f"{story.removed} removed")
+        if "replaced" in self.stills:
+            words = f"{story.replaced} replaced: {story.replacement}"
+            self.with_asset(story.replaced, found[story.replacement], "replaced", words)
+        if "background" in self.stills:
+            own = scene.neural_assets.background
+            bpy.ops.neural_assets.set_background(asset=found["background"])
+            self.still("background", "Another background")
+            bpy.ops.neural_assets.set_background(asset=own)
+
+    def with_asset(self, box: str, asset: str, name: str, words: str) -> None:
+        """A still in which a box carries another asset, or none."""
+        thing = bpy.data.objects[box]
+        own = thing.neural_assets.asset
+        select_only(thing)
+        if asset:
+            bpy.ops.neural_assets.assign_asset(asset=asset)
+        else:
+            bpy.ops.neural_assets.clear_asset()
+        self.still(name, words)
+        bpy.ops.neural_assets.assign_asset(asset=own)
+
+    def still(self, name: str, words: str) -> None:
+        """F12 to a file, then the same asked of the server directly: both must be equal to the last pixel."""
+        path = self.out / f"{name}.png"
+        self.timed(name, words, render_still, path)
+        self.proofs[path.name] = same_pixels(path, ask("Render"))
+
+    def preview(self) -> None:
+        """What the live viewport asks for while a box is dragged: few pixels, few steps, ahead of all jobs."""
+        image = ask("Preview", side=256, steps=2)
+        save_image(image, self.out / "preview.png")
+        self.proofs["preview.png"] = same_pixels(self.out / "preview.png", image)
+
+    def make_sequence(self) -> None:
+        """Ctrl-F12."""
+        scene, folder = bpy.context.scene, self.out / "sequence"
+        set_output(scene, folder / "frame_")
+        folder.mkdir(exist_ok=True)
+
+        def tell_frame(*_: Any) -> None:
+            self.step += 1
+            self.tell(f"Frame {scene.frame_current} of {FRAMES}")
+
+        bpy.app.handlers.render_write.append(tell_frame)
+        start = time.monotonic()
+        bpy.ops.render.render(animation=True)
+        self.times["sequence"] = round(time.monotonic() - start, 3)
+        bpy.app.handlers.render_write.remove(tell_frame)
+        for frame in (1, FRAMES):
+            scene.frame_set(frame)
+            path = folder / f"frame_{frame:04d}.png"
+            self.proofs[f"sequence/{path.name}"] = same_pixels(path, ask("Render"))
+
+    # --- the report ---
+
+    def report(self, problem: str) -> dict[str, Any]:
+        wanted = [f"{name}.png" for name in self.stills]
+        wanted += [f"sequence/frame_{frame:04d}.png" for frame in range(1, FRAMES + 1)]
+        missing = [name for name in wanted if not (self.out / name).is_file()]
+        unlike = [name for name, same in self.proofs.items() if not same]
+        if not problem and missing:
+            problem = f"These files are missing: {', '.join(missing)}."
+        if not problem and unlike:
+            problem = f"These files differ from the server's pictures: {', '.join(unlike)}."
+        return {
+            "ok": not problem,
+            "problem": problem,
+            "seconds": self.times,
+            "versions": {"blender": bpy.app.version_string, "python": sys.version.split()[0], **server_versions()},
+            "seed": self.wish["seed"],
+            "steps": self.wish["steps"],
+            "size": [bpy.context.scene.render.resolution_x, bpy.context.scene.render.resolution_y],
+            "boxes": self.corners,
+            "equal_to_the_servers_pictures": self.proofs,
+            "files": [name for name in wanted if name not in missing],
+        }
+
+
+# --- Blender ---
+
+
+def addon(name: str) -> Any:
+    """A module of the installed add-on."""
+    return importlib.import_module(f"{extension_here.MODULE}.{name}")
+
+
+def ask(kind: str, side: int = 0, steps: int = 0) -> np.ndarray:
+    """The scene's picture straight from the server, uint8 [h, w, 3]. kind: Render or Preview."""
+    reader, session, messages = addon("reader"), addon("session"), addon("protocol.messages")
+    depsgraph = bpy.context.evaluated_depsgraph_get()
+    scene, settings = reader.read_render(depsgraph)
+    if side:
+        frame = reader.fitted(addon("camera").frame_of(bpy.context.scene.render), side)
+        settings = reader.render_settings(bpy.context.scene, frame, steps)
+    request = getattr(messages, kind)(scene=scene, settings=settings, steps_shown=False)
+    return addon("operators.common").answer(session.bridge.submit(request)).image
+
+
+def server_versions() -> dict[str, str]:
+    """The server's versions and device; empty when there is no connection."""
+    session, messages = addon("session"), addon("protocol.messages")
+    if not session.bridge.is_ready:
+        return {}
+    status = addon("operators.common").answer(session.bridge.submit(messages.AskStatus()))
+    return {**status.versions, "device": status.device, "weights": status.weights}
+
+
+def render_still(path: Path) -> None:
+    set_output(bpy.context.scene, path)
+    bpy.ops.render.render(write_still=True)
+
+
+def set_output(scene: bpy.types.Scene, path: Path) -> None:
+    scene.render.filepath = str(path)
+    scene.render.image_settings.file_format, scene.render.image_settings.color_mode = "PNG", "RGB"
+    scene.render.image_settings.compression = 90
+
+
+def save_image(pixels: np.ndarray, path: Path) -> None:
+    """uint8 [h, w, 3] sRGB to a PNG file, unchanged."""
+    height, width = pixels.shape[:2]
+    image = bpy.data.images.new("picture", width, height)
+    rows = np.ones((height, width, 4), np.float32)
+    rows[..., :3] = pixels[::-1] / np.float32(255)
+    image.pixels.foreach_set(rows.ravel())
+    image.filepath_raw, image.file_format = str(path), "PNG"
+    image.save()
+    bpy.data.images.remove(image)
+
+
+def same_pixels(path: Path, pixels: np.ndarray) -> bool:
+    """Whether a file shows exactly these pixels uint8 [h, w, 3]."""
+    image = bpy.data.images.load(str(path))
+    found = addon("pictures").pixels(image)
+    bpy.data.images.remove(image)
+    return found.shape == pixels.shape and bool((found == pixels).all())
+
+
+def select_only(thing: bpy.types.Object) -> None:
+    for other in bpy.context.view_layer.objects:
+        other.select_set(other == thing)
+    bpy.context.view_layer.objects.active = thing
+
+
+def projected_boxes(scene: bpy.types.Scene) -> dict[str, list[list[float]]]:
+    """The eight corners of every box in the picture, x and y from the top left in 0..1, by name.
+
+    A corner's index has bits (x, y, z) = (1, 2, 4).
+    """
+    bpy.context.view_layer.update()
+    places = {}
+    for thing in scene.objects:
+        if thing.neural_assets.is_box:
+            low, high = thing.bound_box[0], thing.bound_box[6]
+            corners = [Vector((high if i >> axis & 1 else low)[axis] for axis in range(3)) for i in range(8)]
+            seen = [world_to_camera_view(scene, scene.camera, thing.matrix_world @ corner) for corner in corners]
+            places[thing.name] = [[round(point.x, 5), round(1 - point.y, 5)] for point in seen]
+    return places
+
+
+def main() -> int:
+    wish = json.loads(Path(sys.argv[-1]).read_text(encoding="utf-8"))
+    demo = Demo(wish)
+    problem = ""
+    try:
+        demo.run()
+    except RuntimeError as error:
+        problem = str(error).strip()
+    except Exception as error:
+        traceback.print_exc()
+        problem = f"The demonstration broke off ({error})."
+    report = demo.report(problem)
+    (demo.out / "report.json").write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+    if extension_here.MODULE in bpy.context.preferences.addons:
+        bpy.ops.neural_assets.stop_server()
+    return 0 if report["ok"] else 1
+
+
+if __name__ == "__main__":
+    code = 2
+    try:
+        code = main()
+    except Exception:
+        traceback.print_exc()
+    sys.stdout.flush()
+    os._exit(code)  # bpy 4.5 can hang at its end while classes are registered
