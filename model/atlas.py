@@ -78,19 +78,3 @@ def fetch(atlas: Atlas, view: Tensor, uv: Tensor, wanted: Tensor) -> tuple[Tenso
             total += atlas.rows[index] * weight[:, None]
             alpha += weight
     return total / alpha.clamp_min(1e-6)[:, None], alpha
-
-
-def fill_holes(image: Tensor, weight: Tensor) -> Tensor:
-    """Pull-push (Gortler et al. 1996, section 3.4): fill what has no weight from around it.
-
-    image [B, C, H, W], weight [B, 1, H, W] in 0..1; pixels of weight 1 stay exactly as they are.
-    """
-    if min(image.shape[-2:]) <= 2:
-        mean = (image * weight).sum((-2, -1), keepdim=True) / weight.sum((-2, -1), keepdim=True).clamp_min(1e-6)
-        return torch.where(weight > 0, image, mean)
-    pool = torch.nn.functional.avg_pool2d
-    share = pool(weight, 2, ceil_mode=True)
-    small = pool(image * weight, 2, ceil_mode=True) / share.clamp_min(1e-6)
-    coarse = fill_holes(small, (share * 4).clamp_max(1))
-    coarse = torch.nn.functional.interpolate(coarse, image.shape[-2:], mode="bilinear", align_corners=False)
-    return torch.where(weight >= 1, image, image * weight + coarse * (1 - weight))

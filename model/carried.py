@@ -15,14 +15,14 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
+from torch.nn.functional import max_pool2d
 
-from .atlas import BACKGROUND, Atlas, fetch, fill_holes
+from .atlas import BACKGROUND, Atlas, fetch
 from .geometry import (
     NEAR,
     Boxes,
     Camera,
     box_to_camera,
-    boxes_2d,
     camera_rays,
     from_box_coordinates,
     intersect_box,
@@ -33,10 +33,10 @@ from .geometry import (
     to_box_coordinates,
     transform_each,
 )
+from .holes import RIM, fill_background
 from .layers import BoxLayers, box_layers
 
 FALLBACK = 0.3  # share of the way from a ray's entry to its exit where an unseen surface is assumed
-RIM = 0.025  # of the picture's longer side: how far around a hole its filling is not taken from
 _FAR = 1e4  # metres: what is above the ground plane counts as this far away
 _DEPTH_STEPS = 2**20
 
@@ -107,8 +107,7 @@ def carry(
     candidates = [_seen_candidate(sources, pixels, entry_map, depth_map)]
     for k in range(2):
         candidates.append(_box_candidate(sources, pixels, layers.slot[:, k], best, candidates[0]))
-    colour, alpha, valid = _background(sources, camera, pixels)
-    return _composite(candidates, colour, alpha, valid, pixels)
+    return _composite(candidates, _background(sources, camera, pixels), pixels)
 
 
 class _Pixels:
@@ -130,6 +129,17 @@ class _Pixels:
             values[:, None].double(), (self.height, self.width), mode="nearest-exact"
         )
         return full.reshape(-1).to(values.dtype)
+
+
+@dataclass
+class _Backdrop:
+    """What lies behind all objects: image [B, 3, H, W], weight [B, 1, H, W] (0: not seen), in_picture [B, 1, H, W]
+    bool (where its picture has pixels, seen or hidden by objects), valid [B] (whether there is a background)."""
+
+    image: Tensor
+    weight: Tensor
+    in_picture: Tensor
+    valid: Tensor
 
 
 @dataclass
@@ -260,8 +270,7 @@ def _box_candidate(sources, pixels: _Pixels, slot_map: Tensor, best: Tensor, see
     return _Candidate(slot, depth, colour, alpha, False)
 
 
-def _background(sources: Sources, camera: Camera, pixels: _Pixels) -> tuple[Tensor, Tensor, Tensor]:
-    """Filled background colour [B, 3, H, W], alpha [B*P], and whether there is a background [B]."""
+def _background(sources: Sources, camera: Camera, pixels: _Pixels) -> _Backdrop:
     frame = pixels.frame
     target_to_world = rigid_inverse(camera.world_to_camera)
     direction = rotate_each(target_to_world[frame], pixels.rays)
@@ -271,37 +280,40 @@ def _background(sources: Sources, camera: Camera, pixels: _Pixels) -> tuple[Tens
     world = origin + direction * distance[:, None]
     there = sources.background_camera
     uvd = project_each(transform_each(there.world_to_camera[frame], world), there.intrinsics[frame])
-    view = torch.where(uvd[:, 2] > NEAR, sources.background_view[frame], -1)
+    ahead = uvd[:, 2] > NEAR
+    view = torch.where(ahead, sources.background_view[frame], -1)
     colour, alpha = fetch(sources.atlas, view, uvd[:, :2], torch.full_like(frame, BACKGROUND))
     shape = (pixels.batch, pixels.height, pixels.width)
     image, weight = colour.view(*shape, 3).permute(0, 3, 1, 2), alpha.view(shape)[:, None]
-    valid = sources.background_view >= 0
     weight = torch.where(weight > 0.999, 1.0, weight * (weight > 0.5))
-    filled = torch.where(weight >= 1, image, fill_holes(image, _trusted(weight)))
-    filled = torch.where(valid[:, None, None, None], filled, 0.5)
-    return filled, weight.reshape(-1), valid
+    in_picture = ahead & ((uvd[:, :2] > 0) & (uvd[:, :2] < 1)).all(-1)
+    return _Backdrop(image, weight, in_picture.view(shape)[:, None], sources.background_view >= 0)
 
 
-def _trusted(weight: Tensor) -> Tensor:
-    """What holes may be filled from, [B, 1, H, W]: not the rim beside them, where an object's own pixels and its
-    shadow remain whenever its mask or its box is a little too small. All of it where nothing else is left."""
-    reach = max(1, round(RIM * max(weight.shape[-2:])))
-    far = -torch.nn.functional.max_pool2d(-weight, 2 * reach + 1, 1, reach)
-    none = far.amax((-2, -1), keepdim=True) <= 0
-    return torch.where(none, weight, far)
+def _filled(backdrop: _Backdrop, shown: Tensor) -> tuple[Tensor, Tensor]:
+    """The background without holes [B, 3, H, W], and what of it was seen [B, 1, H, W].
+
+    shown [B, 1, H, W]: where no object stands before it. Holes that show are grown a little: the last pixels of
+    an object that left, which its mask missed, would else stay behind as an outline.
+    """
+    weight = backdrop.weight
+    reach = max(1, round(RIM / 2 * max(weight.shape[-2:])))
+    left_open = (weight < 0.5) & shown & backdrop.in_picture
+    grown = max_pool2d(left_open.float(), 2 * reach + 1, 1, reach) > 0
+    weight = torch.where(grown, 0.0, weight)
+    filled = fill_background(backdrop.image, weight)
+    return torch.where(backdrop.valid[:, None, None, None], filled, 0.5), weight
 
 
-def _composite(
-    candidates: list[_Candidate], background: Tensor, alpha: Tensor, valid: Tensor, pixels: _Pixels
-) -> Carried:
+def _composite(candidates: list[_Candidate], backdrop: _Backdrop, pixels: _Pixels) -> Carried:
     depths = torch.stack([torch.where(c.alpha > 0, c.depth, torch.inf) for c in candidates])  # [3, B*P]
     order = depths.argsort(0)
     alphas = torch.stack([c.alpha for c in candidates]).gather(0, order)
     colours = torch.stack([c.colour for c in candidates])
-    is_seen = torch.tensor([c.seen for c in candidates], device=alpha.device)[order]
-    left = torch.ones_like(alpha)
+    is_seen = torch.tensor([c.seen for c in candidates], device=order.device)[order]
+    left = torch.ones_like(depths[0])
     image = torch.zeros_like(candidates[0].colour)
-    seen, unseen = torch.zeros_like(alpha), torch.zeros_like(alpha)
+    seen, unseen = torch.zeros_like(left), torch.zeros_like(left)
     for k in range(len(candidates)):
         share = left * alphas[k].clamp(0, 1)
         image += share[:, None] * colours.gather(0, order[k][None, :, None].expand(1, -1, 3))[0]
@@ -309,38 +321,14 @@ def _composite(
         unseen += share * ~is_seen[k]
         left = left * (1 - alphas[k].clamp(0, 1))
     left = torch.where(left < 1e-4, 0.0, left)
-    image += left[:, None] * background.permute(0, 2, 3, 1).reshape(-1, 3)
     shape = (pixels.batch, 1, pixels.height, pixels.width)
+    background, weight = _filled(backdrop, left.view(shape) > 0.5)
+    image += left[:, None] * background.permute(0, 2, 3, 1).reshape(-1, 3)
     slots = torch.stack([c.slot for c in candidates]).gather(0, order)[0]
     front = alphas[0] > 0.5
     return Carried(
         image.view(pixels.batch, pixels.height, pixels.width, 3).permute(0, 3, 1, 2).contiguous(),
-        seen.view(shape), unseen.view(shape), (left * alpha).view(shape),
+        seen.view(shape), unseen.view(shape), left.view(shape) * weight,
         torch.where(front, slots, -1).view(shape)[:, 0],
         torch.where(front, depths.gather(0, order)[0], 0.0).view(shape)[:, 0],
     )  # fmt: skip
-
-
-def edit_region(source: Camera, target: Camera, before: Boxes, after: Boxes, height: int, width: int) -> Tensor:
-    """Where an edit may change the picture: [B, 1, H, W], 1 inside, 0 outside, a ramp between.
-
-    Around every box that moved, appeared or vanished, both where it stood and where it stands, grown by
-    40 % for shadows; everywhere if the camera moved. `before` and `after` [B, N] share their slots.
-    """
-    camera_moved = (source.world_to_camera - target.world_to_camera).abs().amax((-2, -1)) > 1e-5
-    camera_moved = camera_moved | ((source.intrinsics - target.intrinsics).abs().amax(-1) > 1e-5)
-    region = camera_moved.float()[:, None, None, None].expand(-1, 1, height, width).clone()
-    if after.size.shape[1] == 0:
-        return region
-    far = after.pose[..., :3, 3].abs().amax(-1)  # rounding grows with the distance from the world's origin
-    moved = (before.pose - after.pose).abs().amax((-2, -1)) > 2e-5 + 4e-6 * far
-    moved = moved | ((before.size - after.size).abs().amax(-1) > 1e-5) | (before.present != after.present)
-    uv = pixel_centres(height, width, region.device)[None, None]
-    for camera, boxes in ((source, before), (target, after)):
-        rectangle = boxes_2d(camera, boxes)[:, :, None, None]
-        centre = (rectangle[..., :2] + rectangle[..., 2:]) / 2
-        half = (rectangle[..., 2:] - rectangle[..., :2]).clamp_min(0.02) / 2
-        away = ((uv - centre).abs() / half).amax(-1)  # 1 on the rectangle's edge
-        inside = ((1.8 - away) / 0.4).clamp(0, 1) * (moved & boxes.present)[:, :, None, None]
-        region = torch.maximum(region, inside.amax(1, keepdim=True))
-    return region

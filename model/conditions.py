@@ -31,11 +31,16 @@ class Surface:
     probability: Tensor
 
 
-def read_surface(outputs: Tensor, layers: BoxLayers) -> Surface:
-    """Interpret `SURFACE_OUTPUTS` channels [B, 2K+1, H, W] with the layers of the same grid."""
+def visible_shares(outputs: Tensor, layers: BoxLayers) -> Tensor:
+    """Probability of every layer, and of the background last, to be what a pixel shows: [B, K+1, H, W]."""
     logits = outputs[:, : LAYERS + 1].float()
     covered = torch.cat([layers.slot >= 0, torch.ones_like(layers.slot[:, :1], dtype=torch.bool)], 1)
-    probability, choice = logits.masked_fill(~covered, -1e4).softmax(1).max(1)
+    return logits.masked_fill(~covered, -1e4).softmax(1)
+
+
+def read_surface(outputs: Tensor, layers: BoxLayers) -> Surface:
+    """Interpret `SURFACE_OUTPUTS` channels [B, 2K+1, H, W] with the layers of the same grid."""
+    probability, choice = visible_shares(outputs, layers).max(1)
     fractions = outputs[:, LAYERS + 1 :].float().sigmoid()
     depths = layers.entry + fractions * (layers.leave - layers.entry)
     index = choice.clamp_max(LAYERS - 1)[:, None]
@@ -51,7 +56,7 @@ def appearance(encoder: ViTModel, image: Tensor, camera: Camera, boxes: Boxes) -
     """
     size = encoder.config.image_size
     rectangles = boxes_2d(camera, boxes)
-    inside = rectangle_mask(rectangles, *image.shape[-2:])
+    inside = rectangle_masks(camera, boxes, *image.shape[-2:]).any(1, keepdim=True)
     both = torch.cat([torch.where(inside, image, GREY), torch.where(inside, GREY, image)])
     both = interpolate(both, (size, size), mode="bilinear", antialias=True) * 2 - 1
     features = encoder(both).last_hidden_state[:, 1:]  # [2B, S, F], without the class token
@@ -62,11 +67,11 @@ def appearance(encoder: ViTModel, image: Tensor, camera: Camera, boxes: Boxes) -
     return roi_align(objects, rectangles), roi_align(background, whole)[:, 0]
 
 
-def rectangle_mask(rectangles: Tensor, height: int, width: int) -> Tensor:
-    """[B, 1, H, W] bool: inside any of [B, N, 4]."""
-    uv = pixel_centres(height, width, rectangles.device)[None, None]
-    r = rectangles[:, :, None, None]
-    return ((uv >= r[..., :2]) & (uv <= r[..., 2:])).all(-1).any(1, keepdim=True)
+def rectangle_masks(camera: Camera, boxes: Boxes, height: int, width: int) -> Tensor:
+    """[B, N, H, W] bool: inside each box's 2D bounds (nowhere for absent boxes)."""
+    uv = pixel_centres(height, width, boxes.pose.device)[None, None]
+    r = boxes_2d(camera, boxes)[:, :, None, None]
+    return ((uv >= r[..., :2]) & (uv <= r[..., 2:])).all(-1) & boxes.present[:, :, None, None]
 
 
 def batch_sources(

@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.nn.functional import interpolate
 
 from .assets import AssetView, BackgroundAsset, NeuralAsset
-from .conditions import Surface, appearance, read_surface
+from .conditions import appearance
 from .errors import BoxError, ImageError, SceneError
 from .geometry import (
     NEAR,
@@ -26,7 +26,7 @@ from .geometry import (
     project_world,
     to_box_coordinates,
 )
-from .layers import BoxLayers, box_layers
+from .looking import Sighting, look_at_objects
 from .parts import Parts
 from .scene import MAX_SCENE_OBJECTS, Box, PinholeCamera
 
@@ -108,13 +108,12 @@ def encode_picture(
     height, width = model_size(image.shape[0], image.shape[1], parts.config.size)
     small = resized(picture, height, width)
     objects, behind = appearance(parts.encoder, small, where, placed)
-    layers = box_layers(where, placed, height, width, maps=False)
-    outputs, surface = _surface(parts, small, layers, where, placed)
+    sightings = look_at_objects(parts, picture, small, where, placed, rectangles)
     provenance = {"picture": hashlib.sha256(image.tobytes()).hexdigest()[:16]}
     taken = np.zeros(image.shape[:2], bool)
     assets = []
     for slot, box in enumerate(boxes):
-        view, mask = _cut_out(image, where, placed, slot, rectangles[slot], surface, outputs, layers, masks[slot])
+        view, mask = _cut_out(image, where, placed, slot, rectangles[slot], sightings[slot], masks[slot])
         taken |= mask
         tokens = objects[0, slot][None].cpu().numpy().astype(np.float32)
         assets.append(NeuralAsset((view,), tokens, box.size, f"Object {slot + 1}", dict(provenance), fingerprint))
@@ -124,55 +123,30 @@ def encode_picture(
     return assets, background
 
 
-def _surface(parts: Parts, small: Tensor, layers: BoxLayers, camera: Camera, boxes: Boxes) -> tuple[Tensor, Surface]:
-    """The surface network's outputs; `paper` has none and takes each box's whole cover, at .3 of the way."""
-    height, width = small.shape[-2:]
-    if parts.config.anchored:
-        outputs = parts.surface(small, box_layers(camera, boxes, height // 2, width // 2).maps)
-    else:
-        count = layers.slot.shape[1]
-        outputs = torch.zeros(1, 2 * count + 1, height, width, device=small.device)
-        outputs[:, 0] = 1.0
-        outputs[:, count + 1 :] = -0.85
-    return outputs, read_surface(outputs, layers)
-
-
 def _cut_out(
-    image: np.ndarray, camera: Camera, boxes: Boxes, slot: int, rectangle: Tensor, surface: Surface, outputs: Tensor,
-    layers: BoxLayers, given: np.ndarray | None,
+    image: np.ndarray, camera: Camera, boxes: Boxes, slot: int, rectangle: Tensor, sighting: Sighting,
+    given: np.ndarray | None,
 ) -> tuple[AssetView, np.ndarray]:  # fmt: skip
     """One object's view, and its mask [H, W] bool in the whole picture."""
     height, width = image.shape[:2]
     top, bottom, left, right = _crop(rectangle.cpu().numpy(), height, width)
-    count = layers.slot.shape[1]
-    full = lambda x: interpolate(x[None, None].float(), (height, width), mode="bilinear")[0, 0]  # noqa: E731
-    if given is None:
-        same = (height, width) == tuple(surface.slot.shape[-2:])
-        mine = (surface.slot[0] == slot).float()
-        mask = ((mine if same else full(mine)) > 0.5).cpu().numpy()
-    else:
-        mask = given
-    mine = layers.slot[0] == slot  # [K, h, w]
-    fraction = (outputs[0, count + 1 :].sigmoid() * mine).sum(0)
-    weight = mine.any(0).float()
-    fraction = (full(fraction) / full(weight).clamp_min(1e-3)).clamp(0, 1).cpu().numpy()
+    share, fraction = (x.cpu().numpy() for x in sighting.within(top, bottom, left, right))
     window = np.s_[top:bottom, left:right]
+    mask = share > 0.5 if given is None else given[window]
     intrinsics = camera.intrinsics[0].cpu().numpy()
     scale = np.array([width / (right - left), height / (bottom - top)], np.float32)
     offset = np.array([left / width, top / height], np.float32)
     cropped = np.concatenate([intrinsics[:2] * scale, (intrinsics[2:] - offset) * scale]).astype(np.float32)
     to_camera = box_to_camera(camera, boxes)[0, slot].cpu().numpy()
     # what lies outside the box at full resolution cannot be carried by it: it stays with the background
-    shape = (bottom - top, right - left)
-    mask = mask.copy()
-    mask[window] &= _rays_through(shape, cropped, to_camera, boxes.size[0, slot].cpu().numpy())
+    size = boxes.size[0, slot].cpu().numpy()
+    mask = mask & _rays_through((bottom - top, right - left), cropped, to_camera, size)
     view = AssetView(
-        np.ascontiguousarray(image[window]), mask[window].astype(np.uint8) * 255,
-        np.ascontiguousarray(fraction[window]).astype(np.float16), cropped, to_camera,
-        boxes.size[0, slot].cpu().numpy(),
+        np.ascontiguousarray(image[window]), mask.astype(np.uint8) * 255, fraction.clip(0, 1).astype(np.float16),
+        cropped, to_camera, size,
     )  # fmt: skip
     inside = np.zeros((height, width), bool)
-    inside[window] = mask[window]
+    inside[window] = mask
     return view, inside
 
 
@@ -196,8 +170,8 @@ def _crop(rectangle: np.ndarray, height: int, width: int) -> tuple[int, int, int
     return top, max(min(bottom, height), top + 2), left, max(min(right, width), left + 2)
 
 
-def _require_visible(camera: Camera, boxes: Boxes) -> list[Tensor]:
-    """2D boxes of every box; raises BoxError where the picture cannot show it."""
+def _require_visible(camera: Camera, boxes: Boxes) -> Tensor:
+    """2D boxes of every box [N, 4]; raises BoxError where the picture cannot show it."""
     corners = box_corners(boxes.pose, boxes.size)[0]
     rectangles = boxes_2d(camera, boxes)[0]
     for slot in range(boxes.size.shape[1]):
@@ -211,7 +185,7 @@ def _require_visible(camera: Camera, boxes: Boxes) -> list[Tensor]:
         extent = rectangles[slot, 2:] - rectangles[slot, :2]
         if bool((extent <= 1e-3).any()):
             raise BoxError(f"Box {slot + 1} lies outside the picture: move it into view before encoding.")
-    return list(rectangles)
+    return rectangles
 
 
 def _checked_masks(masks, count: int, shape: tuple[int, ...]) -> list[np.ndarray | None]:

@@ -23,7 +23,7 @@ from .surface import SURFACE_OUTPUTS, SurfaceNetwork
 
 TOKENS_PER_ASSET = 4  # a 2x2 RoIAlign (section 3.2)
 FUSION_OUTPUTS = 1 + 3 + SURFACE_OUTPUTS  # blend weight, correction, target surface
-FUSION_INPUTS = 3 + 3 + 3 + 4  # carried, decoded, decoded(encoded(carried)), carried maps and edit region
+FUSION_INPUTS = 3 + 3 + 3 + 5  # carried, decoded, decoded(encoded(carried)), maps of the carried picture
 
 
 class AssetTokens(ModelMixin, ConfigMixin):

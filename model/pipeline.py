@@ -18,11 +18,12 @@ from torch import Tensor
 from transformers import ViTModel
 
 from .assets import BackgroundAsset, NeuralAsset
-from .carried import Carried, best_entries, carry, edit_region
+from .carried import Carried, best_entries, carry
 from .conditions import Surface, denoiser_maps
 from .config import ModelConfig, model_config
 from .denoiser import Condition, denoise, token_mask
 from .device import Clock, memory_errors_as_sentences
+from .edits import edit_region, steady_pixels
 from .encoding import (
     boxes_tensor,
     camera_tensor,
@@ -77,6 +78,7 @@ class _Posed:
     boxes: Boxes
     carried: Carried
     region: Tensor
+    steady: Tensor
     half: BoxLayers
     height: int
     width: int
@@ -251,7 +253,9 @@ class NeuralAssetsPipeline(DiffusionPipeline):
         half = box_layers(camera, boxes, height // 2, width // 2)
         carried = carry(prepared.coarse, camera, boxes, height, width, max(height, width) // 2, half)
         region = self._region(prepared, camera, boxes, carried)
-        return _Posed(camera, boxes, carried, region, half, height, width)
+        steady = steady_pixels(prepared.source_camera, camera, prepared.before, boxes, carried)
+        steady = steady * prepared.has_background
+        return _Posed(camera, boxes, carried, region, steady, half, height, width)
 
     def _region(self, prepared: Prepared, camera: Camera, boxes: Boxes, carried: Carried) -> Tensor:
         """The edit region; also around holes of objects that were left out. All of it without a background."""
@@ -330,7 +334,7 @@ class NeuralAssetsPipeline(DiffusionPipeline):
         layers = box_layers(posed.camera, posed.boxes, posed.height, posed.width, maps=False)
         if self.model_config.anchored:
             again = latents_to_image(self.autoencoder, carried_latents, patch).clamp(0, 1)
-            maps = torch.cat([posed.carried.maps(), posed.region], 1)
+            maps = torch.cat([posed.carried.maps(), posed.region, posed.steady], 1)
             fusion = fuse(self.fusion, posed.carried.image, decoded, again, maps, posed.half.maps)
             region = posed.region
             if size != (posed.height, posed.width):

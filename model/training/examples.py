@@ -14,9 +14,10 @@ from dataclasses import dataclass, fields, replace
 import torch
 from torch import Tensor
 
-from ..carried import carry, edit_region
+from ..carried import carry
 from ..conditions import batch_sources, denoiser_maps, read_surface
 from ..data.frames import Frame, Pairs, join
+from ..edits import edit_region, steady_pixels
 from ..geometry import Boxes, Camera, full_precision, pose_tokens_input, relative_pose
 from ..layers import BoxLayers, box_layers, true_fraction, true_layer
 from ..networks import image_to_latents
@@ -32,7 +33,7 @@ _AS_HALF = ("denoiser_maps", "latents", "carried_latents", "depth")
 class Example:
     """A batch of training examples.
 
-    source, target, carried [B, 3, H, W] 0..1; maps [B, 4, H, W] (seen, unseen, background, edit region);
+    source, target, carried [B, 3, H, W] 0..1; maps [B, 5, H, W] (seen, unseen, background, edit region, steady);
     denoiser_maps [B, 24, h, w]; latents, carried_latents [B, C, h, w];
     source_boxes / target_boxes [B, N] and cameras (a target box is present where it has an asset);
     has_background [B]; object_index and depth of the target [B, H, W].
@@ -119,7 +120,7 @@ def make_examples(
     else:
         picture, maps = (
             torch.zeros_like(target.image),
-            torch.ones_like(target.image[:, :1]).expand(-1, 4, -1, -1),
+            torch.ones_like(target.image[:, :1]).expand(-1, 5, -1, -1),
         )
         channels = carried_latents = torch.zeros_like(latents)
     return Example(
@@ -137,7 +138,7 @@ def _carried(
     background: Tensor,
     precision: Precision,
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Carried picture, its four maps, and the denoiser's maps, with the predicted surface of the source."""
+    """Carried picture, its five maps, and the denoiser's maps, with the predicted surface of the source."""
     height, width = source.image.shape[-2:]
     full = box_layers(source.camera, seen_boxes, height, width, maps=False)
     half = box_layers(source.camera, seen_boxes, height // 2, width // 2)
@@ -148,10 +149,11 @@ def _carried(
     carried = carry(sources, camera, after, height, width)
     region = edit_region(source.camera, camera, seen_boxes, after, height, width)
     region = torch.where(background[:, None, None, None], region, 1.0)
+    steady = steady_pixels(source.camera, camera, seen_boxes, after, carried) * background[:, None, None, None]
     layers = box_layers(camera, after, height // 2, width // 2)
     return (
         carried.image,
-        torch.cat([carried.maps(), region], 1),
+        torch.cat([carried.maps(), region, steady], 1),
         denoiser_maps(carried, region, layers),
     )
 

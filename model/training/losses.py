@@ -37,6 +37,17 @@ def picture_loss(made: Tensor, truth: Tensor, weight: Tensor) -> Tensor:
     return loss
 
 
+def decibel_loss(made: Tensor, truth: Tensor, masks: Tensor, weight: Tensor) -> Tensor:
+    """Mean logarithm of the squared error inside masks [B, N, H, W], each object counting the same however large or
+    right it already is (its PSNR, upside down); weight [B, 1, H, W] of 0 leaves pixels out."""
+    area = (masks & (weight > 0)).float()
+    error = ((made - truth) ** 2).mean(1, keepdim=True)
+    count = area.sum((-2, -1))
+    mean = (error * area).sum((-2, -1)) / count.clamp_min(1)
+    shown = (count > 16).float()
+    return ((mean + 3e-5).log() * shown).sum() / shown.sum().clamp_min(1)
+
+
 def surface_loss(
     outputs: Tensor, layer: Tensor, fractions: Tensor, slots: Tensor, valid: Tensor
 ) -> tuple[Tensor, Tensor]:

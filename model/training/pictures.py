@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
 from ..conditions import appearance
 from ..denoiser import Condition, denoise, token_mask
+from ..geometry import Camera, boxes_2d
 from ..networks import latents_to_image
 from ..parts import Parts
 from ..sampling import START_TIME, flow_times, sample_flow, starting_latents
@@ -58,3 +59,42 @@ def sampled_pictures(parts: Parts, example: Example, generator: torch.Generator)
     decoded = latents_to_image(parts.autoencoder, latents, patch).float().clamp(0, 1)
     again = latents_to_image(parts.autoencoder, example.carried_latents.float(), patch).float().clamp(0, 1)
     return decoded, again
+
+
+def windows(pictures: Pictures, side: int, generator: torch.Generator) -> Pictures:
+    """Windows of side x side pixels, each around an object of its picture where there is one; the target's camera
+    follows. Sources and latents stay whole."""
+    example = pictures.example
+    height, width = example.target.shape[-2:]
+    if side >= min(height, width):
+        return pictures
+    draw = torch.rand(len(example.target), 3, generator=generator).to(example.target.device)
+    corner = _corners(example, side, draw)
+    cut = lambda x: torch.stack([v[..., t : t + side, le : le + side] for v, (le, t) in zip(x, corner, strict=True)])  # noqa: E731
+    size = torch.tensor([width, height], device=draw.device)
+    offset = torch.tensor(corner, device=draw.device) / size
+    inner = example.target_camera.intrinsics
+    intrinsics = torch.cat([inner[:, :2], inner[:, 2:] - offset], -1) * (size / side).repeat(2)
+    cropped = replace(
+        example, target=cut(example.target), carried=cut(example.carried), maps=cut(example.maps),
+        object_index=cut(example.object_index), depth=cut(example.depth),
+        target_camera=Camera(intrinsics, example.target_camera.world_to_camera),
+    )  # fmt: skip
+    return Pictures(cropped, cut(pictures.decoded), cut(pictures.again))
+
+
+def _corners(example: Example, side: int, draw: Tensor) -> list[tuple[int, int]]:
+    """(left, top) of each window, even numbers; draw [B, 3] in 0..1: which object, where in the window."""
+    height, width = example.target.shape[-2:]
+    boxes = boxes_2d(example.target_camera, example.target_boxes)
+    corners = []
+    for number, rectangles in enumerate(boxes):
+        present = example.target_boxes.present[number].nonzero()[:, 0]
+        choice, across, down = draw[number].tolist()
+        u, v = across, down
+        if len(present):
+            left, top, right, bottom = rectangles[present[int(choice * len(present))]].tolist()
+            u, v = left + across * (right - left), top + down * (bottom - top)
+        left, top = round(u * width - side / 2), round(v * height - side / 2)
+        corners.append((min(max(left, 0), width - side) // 2 * 2, min(max(top, 0), height - side) // 2 * 2))
+    return corners

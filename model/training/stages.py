@@ -7,11 +7,13 @@ few_step (the denoiser on the sampler's own states); fusion (on the sampler's ow
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
+from ..conditions import rectangle_masks
 from ..data.frames import Pairs
 from ..denoiser import Condition, denoise
 from ..fusion import compose, fuse
@@ -20,11 +22,12 @@ from ..networks import image_to_latents
 from ..parts import Parts
 from ..sampling import START_TIME, flow_times, logit_normal_times, starting_latents, training_state
 from .examples import Example, as_removals, noisy_boxes, surface_targets
-from .losses import picture_loss, surface_loss, weighted_mean
-from .pictures import SAMPLER_STEPS, Pictures, condition_of
+from .losses import decibel_loss, picture_loss, surface_loss, weighted_mean
+from .pictures import SAMPLER_STEPS, Pictures, condition_of, windows
 from .views import closer_looks, photographed
 
 _SURFACE_SIDES = (0.5, 0.75, 1.0)  # of the model's size: pictures come in many sizes
+WHOLE_PICTURES, WINDOW = 0.25, 0.625  # of the fusion steps see whole pictures, the others windows of this share
 DROP_ALL = 0.1  # share of samples without any condition (section 3.4)
 Logs = dict[str, float]
 
@@ -171,21 +174,26 @@ class FusionStage(Stage):
         super().__init__(parts, {"fusion": parts.fusion})
 
     def forward(self, batch: Pictures, generator: torch.Generator, progress: float) -> tuple[Tensor, Logs]:
+        whole = float(torch.rand(1, generator=generator)) < WHOLE_PICTURES
+        size = self.parts.config.size
+        batch = windows(batch, size if whole else round(size * WINDOW / 32) * 32, generator)
         example = batch.example
         height, width = example.target.shape[-2:]
         camera, boxes = example.target_camera, example.target_boxes
         full = box_layers(camera, boxes, height, width, maps=False)
         half = box_layers(camera, boxes, height // 2, width // 2)
         result = fuse(self.parts.fusion, example.carried, batch.decoded, batch.again, example.maps, half.maps)
+        result = replace(result, believed=torch.ones_like(result.believed))  # faint changes must be learnt, too
         made = compose(result, example.carried, batch.decoded, example.maps[:, 3:4])
         weight = explained(example, (height, width))
         picture = picture_loss(made.float(), example.target, weight)
+        objects = decibel_loss(made.float(), example.target, rectangle_masks(camera, boxes, height, width), weight)
         layer, fractions = true_layer(full, example.object_index), true_fraction(full, example.depth)
         mask, fraction = surface_loss(result.outputs, layer, fractions, full.slot, weight[:, 0] > 0)
         error = weighted_mean((made.detach() - example.target) ** 2, weight)
         before = weighted_mean((example.carried - example.target) ** 2, weight)
         logs = {"loss": picture.item(), "mask": mask.item(), "gain_db": float(10 * (before / error).log10())}
-        return picture + 0.2 * mask + 0.2 * fraction, logs
+        return picture + 0.05 * objects + 0.1 * mask + 0.2 * fraction, logs
 
 
 STAGES: dict[str, Callable[[Parts], Stage]] = {

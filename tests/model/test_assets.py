@@ -55,9 +55,7 @@ def a_background(**changes) -> BackgroundAsset:
     image = np.random.default_rng(2).integers(0, 256, (40, 60, 3), np.uint8)
     camera = PinholeCamera(np.array([1.2, 1.8, 0.5, 0.5], np.float32), np.eye(4, dtype=np.float32))
     mask = np.where(image[..., 0] > 200, 255, 0).astype(np.uint8)
-    background = BackgroundAsset(
-        image, mask, camera, -0.25, np.ones((4, 6), np.float32), "Yard", {}, "abc"
-    )
+    background = BackgroundAsset(image, mask, camera, -0.25, np.ones((4, 6), np.float32), "Yard", {}, "abc")
     return replace(background, **changes)
 
 
@@ -67,9 +65,7 @@ def same(first, second) -> bool:
     if isinstance(first, tuple):
         return len(first) == len(second) and all(map(same, first, second))
     if hasattr(first, "__dataclass_fields__"):
-        return type(first) is type(second) and all(
-            same(v, vars(second)[k]) for k, v in vars(first).items()
-        )
+        return type(first) is type(second) and all(same(v, vars(second)[k]) for k, v in vars(first).items())
     return first == second
 
 
@@ -80,9 +76,7 @@ def refused(action, error: type[NeuralAssetsError] = AssetFileError) -> str:
     return str(caught.value)
 
 
-@pytest.mark.parametrize(
-    "asset", [an_object(), an_object(8), a_background()], ids=["one", "eight", "background"]
-)
+@pytest.mark.parametrize("asset", [an_object(), an_object(8), a_background()], ids=["one", "eight", "background"])
 def test_round_trip(tmp_path, asset):
     save_asset(tmp_path / "a.safetensors", asset)
     assert same(load_asset(tmp_path / "a.safetensors"), asset)
@@ -204,9 +198,7 @@ def test_truncated_or_flipped_bytes_never_crash(tmp_path_factory, data):
         refused(lambda: load_asset(path))
         return
     for _ in range(data.draw(st.integers(1, 4))):
-        content[data.draw(st.integers(0, min(1500, len(content) - 1)))] = data.draw(
-            st.integers(0, 255)
-        )
+        content[data.draw(st.integers(0, min(1500, len(content) - 1)))] = data.draw(st.integers(0, 255))
     path.write_bytes(content)
     try:
         load_asset(path)
@@ -215,9 +207,7 @@ def test_truncated_or_flipped_bytes_never_crash(tmp_path_factory, data):
 
 
 def test_thumbnail(tmp_path):
-    asset = replace(
-        an_object(), views=(replace(view(400, 100), mask=np.zeros((400, 100), np.uint8)),)
-    )
+    asset = replace(an_object(), views=(replace(view(400, 100), mask=np.zeros((400, 100), np.uint8)),))
     small = thumbnail(asset)
     assert small.shape == (128, 32, 3) and small.dtype == np.uint8 and (small == 96).all()
     assert thumbnail(an_object()).shape == (20, 30, 3)
@@ -236,11 +226,7 @@ def test_thumbnail(tmp_path):
 def test_merge():
     first, second = an_object(2), an_object(3, name="Other", size=np.array([1.1, 1.9, 0.55]))
     merged = merge_views(first, second)
-    assert (
-        len(merged.views) == 5
-        and merged.appearance.shape == (5, 4, 6)
-        and merged.name == first.name
-    )
+    assert len(merged.views) == 5 and merged.appearance.shape == (5, 4, 6) and merged.name == first.name
     assert same(merged.appearance[2:], second.appearance) and same(merged.checked(), merged)
     refused(lambda: merge_views(an_object(5), an_object(4)))
     refused(lambda: merge_views(an_object(), an_object(encoder="other")))

@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 import torch
 
-from model.carried import carry, edit_region
+from model.carried import carry
 from model.conditions import batch_sources
+from model.edits import edit_region
 from model.geometry import Boxes, Camera
 from model.layers import box_layers, true_fraction, true_layer, visible_slot
 

@@ -10,7 +10,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from model.atlas import BACKGROUND, atlas_of_batch, fetch, fill_holes
+from model.atlas import BACKGROUND, atlas_of_batch, fetch
 from model.geometry import (
     NEAR,
     Boxes,
@@ -186,12 +186,3 @@ def test_reads_take_only_pixels_of_the_wanted_label():
     values, alpha = fetch(atlas, torch.zeros(3, dtype=torch.int64), uv, torch.tensor([BACKGROUND, 3, 3]))
     assert values[:, 0].tolist() == [0, 1, 0]
     assert alpha.tolist() == [0.5, 0.5, 0]
-
-
-def test_filled_holes_keep_known_pixels_exactly():
-    image = torch.rand(1, 3, 17, 23, generator=torch.Generator().manual_seed(1))
-    weight = (torch.rand(1, 1, 17, 23, generator=torch.Generator().manual_seed(2)) > 0.6).float()
-    filled = fill_holes(image, weight)
-    known = weight.expand(-1, 3, -1, -1) > 0
-    assert torch.equal(filled[known], image[known])
-    assert torch.isfinite(filled).all() and 0 <= filled.min() and filled.max() <= 1

@@ -51,8 +51,9 @@ def brute_force(corners: np.ndarray, depth: np.ndarray, size: int) -> np.ndarray
             for k, (a, b, c) in enumerate(corners):
                 p = np.array([x + 0.5, y + 0.5])
                 area = np.cross([*(b - a), 0], [*(c - a), 0])[2]
-                weights = np.array([np.cross([*(v - u), 0], [*(p - u), 0])[2] / area
-                                    for u, v in ((b, c), (c, a), (a, b))])
+                weights = np.array(
+                    [np.cross([*(v - u), 0], [*(p - u), 0])[2] / area for u, v in ((b, c), (c, a), (a, b))]
+                )
                 if weights.min() >= 0:
                     z = 1 / (weights @ (1 / depth[k]))
                     if z < best[y, x]:
@@ -63,8 +64,12 @@ def brute_force(corners: np.ndarray, depth: np.ndarray, size: int) -> np.ndarray
 def test_rasteriser_agrees_with_brute_force() -> None:
     rng = np.random.default_rng(3)
     corners, depth = rng.uniform(-4, 28, (12, 3, 2)), rng.uniform(1, 5, (12, 3))
-    buffer = rasterise(torch.from_numpy(corners).float(), torch.from_numpy(1 / depth).float(),
-                       torch.zeros(12, dtype=torch.int64), (1, 24, 24))
+    buffer = rasterise(
+        torch.from_numpy(corners).float(),
+        torch.from_numpy(1 / depth).float(),
+        torch.zeros(12, dtype=torch.int64),
+        (1, 24, 24),
+    )
     triangle, _ = unpack(buffer)
     assert (triangle[0].numpy() == brute_force(corners, depth, 24)).mean() > 0.995
 
@@ -270,13 +275,16 @@ def test_recorded_round_trip(tmp_path: Path, source: MeshSource) -> None:
 def test_credits_name_every_maker(tmp_path: Path) -> None:
     (tmp_path / "a.glb").write_bytes(b"")
     (tmp_path / "manifest.json").write_text(
-        '[{"source": "s", "id": "a", "file": "a.glb", "licence": "CC-BY-4.0", "credit": "Ada", "category": "Cars"}]')
+        '[{"source": "s", "id": "a", "file": "a.glb", "licence": "CC-BY-4.0", "credit": "Ada", "category": "Cars"}]'
+    )
     text = credits(tmp_path)
     assert "CC-BY-4.0" in text and "Ada" in text and ": a" in text
 
 
-@pytest.mark.skipif("NEURAL_ASSETS_TRAINING_ASSETS" not in os.environ,
-                    reason="NEURAL_ASSETS_TRAINING_ASSETS does not name the training assets")
+@pytest.mark.skipif(
+    "NEURAL_ASSETS_TRAINING_ASSETS" not in os.environ,
+    reason="NEURAL_ASSETS_TRAINING_ASSETS does not name the training assets",
+)
 def test_real_assets() -> None:
     source = MeshSource(os.environ["NEURAL_ASSETS_TRAINING_ASSETS"])
     for split in ("train", "unseen_instances", "unseen_families"):

@@ -49,22 +49,14 @@ def brute_ssim(x: np.ndarray, y: np.ndarray) -> np.ndarray:
             ma, mb = (window * a).sum(), (window * b).sum()
             va, vb = (window * (a - ma) ** 2).sum(), (window * (b - mb) ** 2).sum()
             cov = (window * (a - ma) * (b - mb)).sum()
-            result[i, j] = (
-                (2 * ma * mb + 1e-4)
-                * (2 * cov + 9e-4)
-                / ((ma**2 + mb**2 + 1e-4) * (va + vb + 9e-4))
-            )
+            result[i, j] = (2 * ma * mb + 1e-4) * (2 * cov + 9e-4) / ((ma**2 + mb**2 + 1e-4) * (va + vb + 9e-4))
     return result
 
 
 def test_ssim_against_brute_force():
     made, truth = noise(1, 3, 14, 17), noise(1, 3, 14, 17, seed=1)
-    expected = np.mean(
-        [brute_ssim(made[0, c].double().numpy(), truth[0, c].double().numpy()) for c in range(3)], 0
-    )
-    assert (
-        np.abs(metrics.ssim_map(made.double(), truth.double())[0].numpy() - expected).max() < 1e-9
-    )
+    expected = np.mean([brute_ssim(made[0, c].double().numpy(), truth[0, c].double().numpy()) for c in range(3)], 0)
+    assert np.abs(metrics.ssim_map(made.double(), truth.double())[0].numpy() - expected).max() < 1e-9
     mask = torch.zeros(1, 14, 17, dtype=torch.bool)
     mask[0, 3:5, 2:9] = True
     assert math.isclose(metrics.ssim(made, truth, mask)[0], expected[3:5, 2:9].mean(), abs_tol=1e-4)
@@ -92,9 +84,7 @@ def test_background_leaves_every_swept_box_out():
     made[..., 0, 15] += 0.1
     first, second = torch.tensor([[[0.0, 0, 0.5, 0.5]]]), torch.tensor([[[0.5, 0.5, 1.0, 1.0]]])
     expected = -10 * math.log10(0.01 / 128)
-    assert math.isclose(
-        metrics.background_psnr(made, truth, first, second)[0], expected, abs_tol=1e-2
-    )
+    assert math.isclose(metrics.background_psnr(made, truth, first, second)[0], expected, abs_tol=1e-2)
 
 
 @settings(deadline=None, max_examples=50)
@@ -171,15 +161,11 @@ def test_chain_moves_a_cut_out():
     masks[0, 4:12, 4:12] = 1
     source = torch.tensor([[4, 4, 12, 12]]) / 32
     target = torch.tensor([[16, 12, 32, 28]]) / 32
-    made, index = chain(
-        image, masks, source, target, torch.ones(1), torch.ones(1, dtype=torch.bool)
-    )
+    made, index = chain(image, masks, source, target, torch.ones(1), torch.ones(1, dtype=torch.bool))
     assert torch.allclose(made[:, 14:26, 18:30], torch.tensor(0.9), atol=1e-4)
     assert torch.allclose(made[:, 4:12, 4:12], torch.tensor(0.2), atol=1e-2)
     assert (index[12:28, 16:32] == 0).float().mean() > 0.85 and (index[:, :12] == -1).all()
-    gone, index = chain(
-        image, masks, source, target, torch.ones(1), torch.zeros(1, dtype=torch.bool)
-    )
+    gone, index = chain(image, masks, source, target, torch.ones(1), torch.zeros(1, dtype=torch.bool))
     assert torch.allclose(gone, torch.tensor(0.2), atol=1e-2) and (index == -1).all()
     assert torch.equal(mask_index(masks)[4:12, 4:12], torch.zeros(8, 8, dtype=torch.long))
     assert (mask_index(torch.zeros(0, 5, 5)) == -1).all()
@@ -208,9 +194,7 @@ def test_zoomed_camera_and_turned_pose():
     points = noise(1, 5, 3)
     whole = project_world(points, camera)[..., :2]
     part = project_world(points, zoomed(camera, rectangle))[..., :2]
-    assert torch.allclose(
-        part, (whole - rectangle[:2]) / (rectangle[2:] - rectangle[:2]), atol=1e-5
-    )
+    assert torch.allclose(part, (whole - rectangle[:2]) / (rectangle[2:] - rectangle[:2]), atol=1e-5)
     pose = turned(torch.eye(4), torch.tensor([0.0, math.pi / 2]))
     assert torch.allclose(pose[0], torch.eye(4)) and torch.allclose(
         pose[1, :3, 0], torch.tensor([0.0, 1, 0]), atol=1e-6
@@ -241,13 +225,8 @@ def test_report_keeps_sets_apart_and_averages_them():
     assert result["sets"]["procedural"]["rows"]["copy"]["object_psnr"] == 14
     assert result["sets"]["procedural"]["rows"]["copy"]["yaw_error"] == 20
     assert result["sets"]["meshes"]["rows"]["copy"]["yaw_error"] is None
-    assert (
-        result["rows"]["copy"]["object_psnr"] == 17 and result["rows"]["copy"]["image_psnr"] == 30
-    )
-    assert (
-        result["rows"]["copy"]["yaw_error"] == 20
-        and result["rows"]["anchored"]["object_psnr"] == 24
-    )
+    assert result["rows"]["copy"]["object_psnr"] == 17 and result["rows"]["copy"]["image_psnr"] == 30
+    assert result["rows"]["copy"]["yaw_error"] == 20 and result["rows"]["anchored"]["object_psnr"] == 24
     assert result["tasks"]["camera"]["copy"]["object_psnr"] == 18
     assert result["splits"]["unseen_families"]["copy"]["object_psnr"] == 18
     only = report(records[:2], 256, 4)
