@@ -10,8 +10,9 @@ import numpy as np
 _PRIMARIES = {
     "Linear Rec.709": ((0.640, 0.330), (0.300, 0.600), (0.150, 0.060), (0.3127, 0.3290)),
     "Linear Rec.2020": ((0.708, 0.292), (0.170, 0.797), (0.131, 0.046), (0.3127, 0.3290)),
-    "ACEScg": ((0.713, 0.293), (0.165, 0.830), (0.128, 0.044), (0.3127, 0.3290)),
+    "ACEScg": ((0.713, 0.293), (0.165, 0.830), (0.128, 0.044), (0.32168, 0.33767)),
 }
+_BRADFORD = np.array([[0.8951, 0.2664, -0.1614], [-0.7502, 1.7135, 0.0367], [0.0389, -0.0685, 1.0296]])
 
 
 def rec709_to_working_space() -> np.ndarray | None:
@@ -23,9 +24,13 @@ def rec709_to_working_space() -> np.ndarray | None:
 
 
 def _rgb_to_xyz(space: str) -> np.ndarray:
+    """[3, 3], whites adapted to Rec.709's by Bradford's cone responses."""
     *colours, white = (np.array([x / y, 1.0, (1 - x - y) / y]) for x, y in _PRIMARIES[space])
     columns = np.stack(colours, axis=1)
-    return columns * np.linalg.solve(columns, white)
+    x, y = _PRIMARIES["Linear Rec.709"][3]
+    cones, wanted = _BRADFORD @ white, _BRADFORD @ np.array([x / y, 1.0, (1 - x - y) / y])
+    adapted = np.linalg.solve(_BRADFORD, (wanted / cones)[:, None] * _BRADFORD)
+    return adapted @ (columns * np.linalg.solve(columns, white))
 
 
 def can_draw_without_window() -> bool:

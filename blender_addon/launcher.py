@@ -69,25 +69,28 @@ class Launcher:
     def _listen(self) -> None:
         """In a thread of its own: reads what the server prints until it ends."""
         assert self._process.stdout is not None
+        refusal = ""
         for line in self._process.stdout:
-            address = _address_in(line)
-            if address:
-                self.address = address
+            message = _message_in(line)
+            if message.get("event") == "ready":
+                self.address = str(message.get("address", ""))
+            elif message.get("event") == "failed":
+                refusal = f"{message.get('sentence', '')} {message.get('cure', '')}".strip()
             elif line.strip():
                 self._tail.append(line.strip())
         code = self._process.wait()
         if not self._stopped:
-            words = self._tail[-1] if self._tail else "it said nothing"
-            self.problem = f"The server ended by itself (code {code}): {words[:300]}"
+            words = refusal or f"code {code}, {self._tail[-1] if self._tail else 'it said nothing'}"
+            self.problem = f"The server ended by itself: {words[:400]}"
 
 
-def _address_in(line: str) -> str:
-    """The address in the server's ready message; empty in any other line."""
+def _message_in(line: str) -> dict[str, object]:
+    """The server's message in a line of JSON; empty for any other line."""
     try:
         message = json.loads(line)
     except ValueError:
-        return ""
-    return str(message.get("address", "")) if isinstance(message, dict) else ""
+        return {}
+    return message if isinstance(message, dict) else {}
 
 
 def _environment() -> dict[str, str]:

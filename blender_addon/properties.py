@@ -12,47 +12,56 @@ from bpy.props import BoolProperty, EnumProperty, FloatProperty, IntProperty, Po
 from . import colour
 from .protocol.limits import MAX_GUIDANCE, MAX_SIDE, MAX_STEPS, MIN_SIDE
 
-_ANIMATABLE = {"ANIMATABLE"}
+
+
+def _changed(settings: bpy.types.PropertyGroup, context: bpy.types.Context) -> None:
+    """Tell Blender that the owner changed, which it does not see by itself when a script sets a value."""
+    settings.id_data.update_tag()
 
 
 def _colours_changed(settings: SceneSettings, context: bpy.types.Context) -> None:
     colour.settle(settings.id_data)
 
 
+_FIXED = {"options": set(), "update": _changed}  # not for keyframes
+_KEYED = {"options": {"ANIMATABLE"}, "update": _changed}
+_SIDE = {"min": MIN_SIDE, "max": MAX_SIDE, "subtype": "PIXEL"}
+_STEPS = {"min": 1, "max": MAX_STEPS}
+
+
 class SceneSettings(bpy.types.PropertyGroup):
     """How this scene is drawn."""
 
-    background: StringProperty(name="Background", description="Id of the background asset", options=set())
-    background_name: StringProperty(name="Background's name", options=set())
+    background: StringProperty(name="Background", description="Id of the background asset", **_FIXED)
+    background_name: StringProperty(name="Background's name", **_FIXED)
     reference: PointerProperty(
         name="Reference picture", type=bpy.types.Image, description="The picture that the boxes are encoded from"
     )
     steps: IntProperty(
-        name="Steps", description="Steps of the sampler for renders and for the resting view", default=8, min=1,
-        max=MAX_STEPS, options=_ANIMATABLE,
+        name="Steps", description="Steps of the sampler for renders and for the resting view", default=8, **_STEPS,
+        **_KEYED,
     )  # fmt: skip
     seed: IntProperty(
-        name="Seed", description="Equal scenes with equal seeds give equal pictures", min=0, options=_ANIMATABLE
+        name="Seed", description="Equal scenes with equal seeds give equal pictures", min=0, **_KEYED
     )
     guidance: FloatProperty(
         name="Guidance", description="How strongly the assets' appearance is enforced; 1 is off and twice as fast",
-        default=1.0, min=0.0, max=MAX_GUIDANCE, options=_ANIMATABLE,
+        default=1.0, min=0.0, max=MAX_GUIDANCE, **_KEYED,
     )  # fmt: skip
     ground: FloatProperty(
-        name="Floor", description="Height of the floor in the reference picture's scene", unit="LENGTH", options=set()
+        name="Floor", description="Height of the floor in the reference picture's scene", unit="LENGTH", **_FIXED
     )
     draft_steps: IntProperty(
-        name="Steps while moving", description="Steps of the sampler while something moves", default=2, min=1,
-        max=MAX_STEPS, options=set(),
+        name="Steps while moving", description="Steps of the sampler while something moves", default=2, **_STEPS,
+        **_FIXED,
     )  # fmt: skip
     draft_side: IntProperty(
-        name="Size while moving", description="Longer side of the picture while something moves", default=256,
-        min=MIN_SIDE, max=MAX_SIDE, subtype="PIXEL", options=set(),
+        name="Size while moving", description="Longer side of the picture while something moves", default=256, **_SIDE,
+        **_FIXED,
     )  # fmt: skip
     view_side: IntProperty(
-        name="Size at rest", description="Longer side of the picture in the viewport", default=512, min=MIN_SIDE,
-        max=MAX_SIDE, subtype="PIXEL", options=set(),
-    )  # fmt: skip
+        name="Size at rest", description="Longer side of the picture in the viewport", default=512, **_SIDE, **_FIXED
+    )
     colours: EnumProperty(
         name="Colours", default="EXACT", update=_colours_changed, options=set(),
         items=(
@@ -69,14 +78,12 @@ class SceneSettings(bpy.types.PropertyGroup):
 class ObjectSettings(bpy.types.PropertyGroup):
     """What makes an object a box."""
 
-    is_box: BoolProperty(
-        name="Box", description="This object's bounding box is posed for the model", options=set()
-    )
-    asset: StringProperty(name="Asset", description="Id of the asset that the box carries", options=set())
-    asset_name: StringProperty(name="Asset's name", options=set())
+    is_box: BoolProperty(name="Box", description="This object's bounding box is posed for the model", **_FIXED)
+    asset: StringProperty(name="Asset", description="Id of the asset that the box carries", **_FIXED)
+    asset_name: StringProperty(name="Asset's name", **_FIXED)
     guidance: FloatProperty(
         name="Guidance", description="Factor on the scene's guidance for this box", default=1.0, min=0.0,
-        max=MAX_GUIDANCE, options=_ANIMATABLE,
+        max=MAX_GUIDANCE, **_KEYED,
     )  # fmt: skip
 
 

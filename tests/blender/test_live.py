@@ -1,0 +1,153 @@
+"""Which previews a viewport asks for, with a clock and a server that are only values."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+
+class FakePending:
+    def __init__(self, request) -> None:
+        self.request, self.events, self.done, self.cancelled = request, [], False, False
+
+    def wait(self, seconds):
+        assert seconds == 0, "the main thread must not wait"
+        if not self.events:
+            return None
+        event = self.events.pop(0)
+        self.done = event.final
+        return event
+
+    def cancel(self) -> None:
+        self.cancelled = True
+
+
+@pytest.fixture
+def view(addon):
+    """A live view with its requests, and makers of wishes and pictures."""
+    api, events = addon("protocol.api"), addon("protocol.events")
+
+    class View:
+        def __init__(self) -> None:
+            self.sent = []
+            self.live = addon("live").LiveView("a", self._submit)
+
+        def _submit(self, request):
+            self.sent.append(FakePending(request))
+            return self.sent[-1]
+
+        def wish(self, x: float, now: float) -> None:
+            matrix = (1, 0, 0, x, 0, 1, 0, 0, 0, 0, 1, 5, 0, 0, 0, 1)
+            scene = api.Scene(api.Camera((1, 1, 0.5, 0.5), matrix), (), "background")
+            draft, fine = api.RenderSettings(64, 64, 1), api.RenderSettings(128, 128, 8)
+            self.live.want(addon("live").Wish(scene, draft, fine), now)
+
+        def come(self, index: int, value: int = 0) -> None:
+            image = np.full((64, 64, 3), value, np.uint8)
+            empty = np.zeros((64, 64), np.int16), np.zeros((64, 64), np.float32)
+            self.sent[index].events.append(events.Picture(0, image, *empty))
+
+        def fail(self, index: int, code: str, sentence: str = "It broke.") -> None:
+            self.sent[index].events.append(events.Failed(0, addon("protocol.errors").ErrorCode(code), sentence, "Mend."))
+
+        @property
+        def steps(self) -> list[int]:
+            return [pending.request.settings.steps for pending in self.sent]
+
+    return View()
+
+
+def test_a_move_is_drafted_at_once_and_refined_when_it_rests(view):
+    view.wish(0, now=0)
+    assert view.live.advance(0) and view.steps == [1]
+    view.come(0, 7)
+    assert view.live.advance(0.1) and view.live.picture[0, 0, 0] == 7
+    assert view.steps == [1], "not rested yet"
+    view.live.advance(0.31)
+    assert view.steps == [1, 8] and view.live.busy
+    view.come(1, 9)
+    view.live.advance(0.5)
+    assert view.live.picture[0, 0, 0] == 9 and not view.live.busy
+    assert not view.live.advance(99) and len(view.sent) == 2
+
+
+def test_drafts_follow_each_other_and_skip_what_is_outdated(view):
+    for step in range(10):
+        view.wish(step, now=step * 0.01)
+        view.live.advance(step * 0.01)
+    assert len(view.sent) == 1, "the first draft is finished before the next is asked for"
+    view.come(0)
+    view.live.advance(0.2)
+    assert len(view.sent) == 2 and view.sent[1].request.scene.camera.world_to_camera[3] == 9
+
+
+def test_a_move_replaces_a_fine_picture_in_the_making(view):
+    view.wish(0, now=0)
+    view.live.advance(0)
+    view.come(0)
+    view.live.advance(1)
+    assert view.steps == [1, 8]
+    view.wish(1, now=1.1)
+    view.live.advance(1.1)
+    assert view.steps == [1, 8, 1]
+    view.come(1, 50)
+    view.live.advance(1.2)
+    assert view.live.picture[0, 0, 0] == 0, "the replaced picture is not shown"
+
+
+def test_equal_wishes_ask_for_nothing(view):
+    for now in range(5):
+        view.wish(0, now)
+        view.live.advance(now)
+        view.come(0) if now == 0 else None
+        view.come(1) if now == 2 else None
+    assert len(view.sent) == 2
+
+
+def test_a_refusal_is_said_and_not_repeated_until_something_changes(view):
+    view.wish(0, now=0)
+    view.live.advance(0)
+    view.fail(0, "asset_missing", "The asset is not there.")
+    assert view.live.advance(0.1)
+    assert view.live.words == "The asset is not there. Mend."
+    for now in range(1, 9):
+        view.live.advance(now)
+    assert len(view.sent) == 1 and not view.live.busy
+    view.wish(1, now=9)
+    view.live.advance(9)
+    assert len(view.sent) == 2 and not view.live.problem
+
+
+def test_a_new_server_is_asked_again(view):
+    view.wish(0, now=0)
+    view.live.advance(0)
+    view.fail(0, "lost")
+    view.live.advance(0.1)
+    view.live.again()
+    view.live.advance(0.2)
+    assert len(view.sent) == 2
+
+
+def test_being_replaced_is_no_failure(view):
+    view.wish(0, now=0)
+    view.live.advance(0)
+    view.fail(0, "superseded")
+    view.live.advance(0.1)
+    assert not view.live.problem
+
+
+def test_stopping_cancels_and_asks_no_more(view):
+    view.wish(0, now=0)
+    view.live.advance(0)
+    view.live.stop()
+    assert view.sent[0].cancelled
+    view.live.advance(9)
+    assert len(view.sent) == 1 and not view.live.busy
+
+
+def test_a_scene_that_cannot_be_drawn_says_so_and_comes_back(view):
+    view.live.refuse("There is no camera.")
+    assert view.live.words == "There is no camera." and not view.live.busy
+    view.wish(0, now=0)
+    view.live.advance(0)
+    assert len(view.sent) == 1 and view.live.words != "There is no camera."
