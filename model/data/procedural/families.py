@@ -50,53 +50,48 @@ def _wheels(x: float, y: float, radius: float, width: float) -> list[Part]:
     return parts
 
 
+def _vehicle(w: float, length: float, r: float, axle: float, lamp: tuple[float, float, float], z: float) -> list[Part]:
+    """What a car and a truck share: wheels of radius r, `axle` of the length from the middle, and two head lamps."""
+    lamps = [Part(ELLIPSOID, (s * w * 0.35, -length / 2, z), lamp, 5) for s in (-1, 1)]
+    return [*lamps, *_wheels(w / 2 - 0.04, length * axle, r, 0.15)]
+
+
 def car(g: np.random.Generator) -> list[Part]:
     w, length, h = g.uniform(0.7, 0.85), g.uniform(1.6, 2.0), g.uniform(0.28, 0.36)
     r, cabin, back = g.uniform(0.15, 0.2), g.uniform(0.45, 0.6), g.uniform(0.05, 0.2)
     z = r + h / 2
-    lamps = [Part(ELLIPSOID, (s * w * 0.34, -length / 2, z + 0.02), (0.16, 0.06, 0.1), 5) for s in (-1, 1)]
     rear = [Part(BOX, (s * w * 0.36, length / 2 - 0.01, z + 0.03), (0.14, 0.04, 0.08), 6) for s in (-1, 1)]
     return [
         Part(BOX, (0, 0, z), (w, length, h), 0, int(g.choice([PLAIN, PLAIN, STRIPES]))),
         Part(BOX, (0, length * back, z + h * 0.85), (w * 0.88, length * cabin, h * 0.8), 1),
         Part(BOX, (0, length * back, z + h * 1.28), (w * 0.82, length * cabin * 0.9, 0.04), 0),
         Part(BOX, (0, -length / 2, z - h * 0.25), (w * 0.4, 0.03, h * 0.25), 7),
-        *lamps,
         *rear,
-        *_wheels(w / 2 - 0.04, length * 0.32, r, 0.14),
+        *_vehicle(w, length, r, 0.32, (0.16, 0.06, 0.1), z + 0.02),
     ]
 
 
 def truck(g: np.random.Generator) -> list[Part]:
-    w, length, r = g.uniform(0.75, 0.9), g.uniform(1.9, 2.3), 0.18
+    w, length = g.uniform(0.75, 0.9), g.uniform(1.9, 2.3)
     cab, load = g.uniform(0.28, 0.36) * length, g.uniform(0.7, 1.0)
-    lamps = [Part(ELLIPSOID, (s * w * 0.36, -length / 2, 0.38), (0.14, 0.05, 0.12), 5) for s in (-1, 1)]
     return [
         Part(BOX, (0, 0, 0.26), (w * 0.9, length, 0.12), 3),
         Part(BOX, (0, -length / 2 + cab / 2, 0.6), (w, cab, 0.62), 0),
         Part(BOX, (0, -length / 2 + cab * 0.2, 0.72), (w * 0.9, cab * 0.45, 0.26), 1),
         Part(BOX, (0, cab / 2 + 0.03, 0.32 + load / 2), (w, length - cab - 0.06, load), 2, int(g.integers(0, 5))),
-        *lamps,
-        *_wheels(w / 2 - 0.04, length * 0.33, r, 0.16),
+        *_vehicle(w, length, 0.18, 0.33, (0.14, 0.05, 0.12), 0.38),
     ]
 
 
 def chair(g: np.random.Generator) -> list[Part]:
-    w, d, seat, back = (
-        g.uniform(0.42, 0.55),
-        g.uniform(0.42, 0.52),
-        g.uniform(0.4, 0.48),
-        g.uniform(0.4, 0.6),
-    )
+    w, d = g.uniform(0.42, 0.55), g.uniform(0.42, 0.52)
+    seat, back = g.uniform(0.4, 0.48), g.uniform(0.4, 0.6)
     parts = [
         Part(BOX, (0, 0, seat), (w, d, 0.06), 0, int(g.integers(0, 5))),
         *_legs(w * 0.43, d * 0.43, seat, 0.045, 2),
     ]
     if g.random() < 0.5:
-        return [
-            *parts,
-            Part(BOX, (0, d * 0.46, seat + back / 2), (w, 0.05, back), 1, int(g.integers(0, 5))),
-        ]
+        return [*parts, Part(BOX, (0, d * 0.46, seat + back / 2), (w, 0.05, back), 1, int(g.integers(0, 5)))]
     bars = [Part(BOX, (x * w, d * 0.46, seat + back / 2), (0.05, 0.04, back), 2) for x in (-0.45, -0.15, 0.15, 0.45)]
     return [*parts, *bars, Part(BOX, (0, d * 0.46, seat + back), (w, 0.06, 0.12), 1)]
 
@@ -115,18 +110,11 @@ def mug(g: np.random.Generator) -> list[Part]:
 
 def lamp(g: np.random.Generator) -> list[Part]:
     h, r = g.uniform(0.7, 1.1), g.uniform(0.2, 0.3)
+    shade, narrow = int(g.choice([PLAIN, STRIPES])), g.uniform(0.4, 0.7)
     return [
         Part(CYLINDER, (0, 0, 0.03), (1.4 * r, 1.4 * r, 0.06), 2),
         Part(CYLINDER, (0, 0.1, h / 2), (0.05, 0.05, h), 2),
-        Part(
-            CYLINDER,
-            (0, -0.1, h),
-            (2 * r, 2 * r, r * 1.5),
-            0,
-            int(g.choice([PLAIN, STRIPES])),
-            g.uniform(0.4, 0.7),
-            tilt=0.5,
-        ),
+        Part(CYLINDER, (0, -0.1, h), (2 * r, 2 * r, r * 1.5), 0, shade, narrow, tilt=0.5),
         Part(BOX, (0, -r * 0.6, 0.08), (0.08, 0.05, 0.05), 6),
     ]
 
@@ -143,12 +131,8 @@ def shoe(g: np.random.Generator) -> list[Part]:
 
 
 def house(g: np.random.Generator) -> list[Part]:
-    w, d, h, roof = (
-        g.uniform(0.9, 1.2),
-        g.uniform(0.8, 1.2),
-        g.uniform(0.55, 0.8),
-        g.uniform(0.2, 0.35),
-    )
+    w, d = g.uniform(0.9, 1.2), g.uniform(0.8, 1.2)
+    h, roof = g.uniform(0.55, 0.8), g.uniform(0.2, 0.35)
     windows = [Part(BOX, (s * w * 0.28, -d / 2, h * 0.58), (w * 0.2, 0.03, h * 0.26), 1) for s in (-1, 1)]
     slope = float(np.arctan2(roof, w / 2))
     side = float(np.hypot(roof, w / 2)) + 0.08
@@ -185,15 +169,8 @@ def dog(g: np.random.Generator) -> list[Part]:
     length, w, leg = g.uniform(0.6, 0.85), g.uniform(0.26, 0.34), g.uniform(0.25, 0.4)
     z, head = leg + w * 0.4, g.uniform(0.26, 0.34)
     ears = [Part(ELLIPSOID, (s * head * 0.4, -length * 0.5, z + head * 0.85), (0.1, 0.06, 0.2), 1) for s in (-1, 1)]
-    eyes = [
-        Part(
-            ELLIPSOID,
-            (s * head * 0.22, -length * 0.5 - head * 0.44, z + head * 0.5),
-            (0.05, 0.04, 0.05),
-            3,
-        )
-        for s in (-1, 1)
-    ]
+    look = (head * 0.22, -length * 0.5 - head * 0.44, z + head * 0.5)
+    eyes = [Part(ELLIPSOID, (s * look[0], *look[1:]), (0.05, 0.04, 0.05), 3) for s in (-1, 1)]
     return [
         Part(ELLIPSOID, (0, 0, z), (w, length, w * 1.05), 0, int(g.choice([PLAIN, DOTS, MARBLE]))),
         Part(ELLIPSOID, (0, -length * 0.5, z + head * 0.4), (head, head, head), 0),
@@ -207,12 +184,8 @@ def dog(g: np.random.Generator) -> list[Part]:
 
 
 def sofa(g: np.random.Generator) -> list[Part]:
-    w, d, seat, back = (
-        g.uniform(1.3, 1.8),
-        g.uniform(0.65, 0.8),
-        g.uniform(0.34, 0.42),
-        g.uniform(0.35, 0.5),
-    )
+    w, d = g.uniform(1.3, 1.8), g.uniform(0.65, 0.8)
+    seat, back = g.uniform(0.34, 0.42), g.uniform(0.35, 0.5)
     texture = int(g.integers(0, 5))
     arms = [Part(BOX, (s * (w / 2 - 0.08), 0, seat * 0.75), (0.16, d, seat * 1.5), 0, texture) for s in (-1, 1)]
     cushions = [Part(BOX, (x * w * 0.21, -0.05, seat + 0.06), (w * 0.38, d * 0.75, 0.12), 1, texture) for x in (-1, 1)]

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from ...geometry import Camera
 from ..frames import MAX_OBJECTS, Frame
-from .scenes import Placed
+from .instances import Placed
 from .shading import Seen, look, tone
 from .solids import Solids, pack_solids
 from .surroundings import FAR, Surroundings
@@ -22,13 +22,14 @@ _SHIFTS = ((0.25, 0.25), (-0.25, 0.25), (0.25, -0.25))  # of a pixel, beside its
 @dataclass(frozen=True)
 class Rays:
     """Rays [R] of frames [R] through places x, y [R] in pixels: origin [3, R] or [3, 1] and direction [3, R] in the
-    world, with camera depth 1."""
+    world, with camera depth 1; pixel [F]: metres a pixel spans at that depth."""
 
     frame: Tensor
     x: Tensor
     y: Tensor
     origin: Tensor
     direction: Tensor
+    pixel: Tensor
 
 
 @torch.no_grad()
@@ -52,13 +53,13 @@ def _rays(camera: Camera, frame: Tensor, x: Tensor, y: Tensor, size: int) -> Ray
     eye = -turn(to_camera[:3, :3].transpose(0, 1), to_camera[:3, 3])
     right, down = (x * (1 / size) - cx) / fx, (y * (1 / size) - cy) / fy
     direction = torch.stack([row[0] * right + row[1] * down + row[2] for row in to_world])
-    return Rays(frame, x, y, pick(eye, frame), direction)
+    return Rays(frame, x, y, pick(eye, frame), direction, 1 / (size * camera.intrinsics[:, 0]))
 
 
 def _look(solids: Solids, around: Surroundings, rays: Rays, candidates: list[Candidates]) -> Seen:
     """What rays see, in sRGB."""
     hits = trace(solids, candidates, rays.direction, rays.x, rays.y)
-    seen = look(solids, around, rays.frame, rays.origin, rays.direction, hits)
+    seen = look(solids, around, rays.frame, rays.origin, rays.direction, hits, rays.pixel)
     return Seen(tone(seen.colour, pick(around.exposure, rays.frame)), seen.distance, seen.object, seen.normal)
 
 

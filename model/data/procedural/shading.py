@@ -13,12 +13,15 @@ from .solids import Solids
 from .surroundings import (
     OPEN,
     SKY,
+    TABLE,
     Surroundings,
     background_albedo,
     background_hit,
     background_normal,
+    floor_finish,
     mirrored,
     sky_colour,
+    table_shade,
 )
 from .textures import pattern
 from .vectors import dot, pick, place, unit
@@ -35,8 +38,26 @@ class Seen:
     normal: Tensor
 
 
-def look(solids: Solids, around: Surroundings, frame: Tensor, origin: Tensor, direction: Tensor, hits: Hits) -> Seen:
-    """What rays [3, R] of frames [R] see. First come the background's points, then the objects', then the sky."""
+@dataclass(frozen=True)
+class Points:
+    """Points [3, R] in frames [R], the background's first, with world normals and unit ways there [3, R]; pixel [R]:
+    metres of the surface that a pixel sees; surface [B] number of each background point, part [H] of the others."""
+
+    frame: Tensor
+    place: Tensor
+    normal: Tensor
+    way: Tensor
+    pixel: Tensor
+    surface: Tensor
+    part: Tensor
+
+
+def look(
+    solids: Solids, around: Surroundings, frame: Tensor, origin: Tensor, direction: Tensor, hits: Hits, pixel: Tensor
+) -> Seen:
+    """What rays [3, R] of frames [R] see; pixel [F]: metres a pixel spans at depth 1.
+
+    The background's points come first, then the objects', then the sky."""
     plane, surface = background_hit(around.of(frame), origin, direction)
     free = torch.ones_like(surface, dtype=torch.bool)
     free[hits.ray] = False
@@ -50,8 +71,11 @@ def look(solids: Solids, around: Surroundings, frame: Tensor, origin: Tensor, di
     unit_ways = unit(ways)
     start = origin if origin.shape[1] == 1 else origin.index_select(1, rays)
     point = start + ways[:, :solid] * distance
-    colour = _lit(solids, around, frames[:solid], point, normal, unit_ways[:, :solid], hits, surface[ground])
-    s = around.of(frames[:solid])
+    way = unit_ways[:, :solid]
+    wide = pick(pixel, frames[:solid]) * distance / dot(way, normal).abs().clamp_min(0.05)
+    points = Points(frames[:solid], point, normal, way, wide, surface.index_select(0, ground), hits.part)
+    colour = _lit(solids, around, points)
+    s = around.of(points.frame)
     haze = (1 - torch.exp(distance * (-1 / 120))) * (s.kind == OPEN)
     colour = colour + (s.sky_low - colour) * haze
     far = sky_colour(around.of(frames[solid:]), unit_ways[:, solid:])
@@ -66,46 +90,46 @@ def look(solids: Solids, around: Surroundings, frame: Tensor, origin: Tensor, di
     )
 
 
-def _lit(solids, around: Surroundings, frame, point, normal, way, hits: Hits, surface: Tensor) -> Tensor:
-    """Light [3, R] that points on the background (the first ones, of `surface`) and on objects send back."""
-    count, s = len(surface), around.of(frame)
-    albedo, finish = _object_albedo(solids, hits.part, point[:, count:])
-    ground = background_albedo(around.of(frame[:count]), point[:, :count], surface)
-    albedo = torch.cat([ground, albedo], 1)
-    lit = _direct(solids, around, frame, point, normal, hits, count)
-    left = contact(solids, frame, point, normal)
+def _lit(solids: Solids, around: Surroundings, p: Points) -> Tensor:
+    """Light [3, R] that points send back."""
+    count, s = len(p.surface), around.of(p.frame)
+    ground = around.of(p.frame[:count])
+    painted, finish = _object_albedo(solids, p.part, p.place[:, count:], p.pixel[count:])
+    finish = torch.cat([floor_finish(ground, p.surface), finish], 1)
+    flat = background_albedo(ground, p.place[:, :count], p.surface, p.pixel[:count])
+    lit = _direct(solids, around, p)
+    if bool((around.kind == TABLE).any()):
+        lit[:count] *= table_shade(ground, p.place[:, :count], p.surface)
+    left = contact(solids, p.frame, p.place, p.normal)
     left[count:] = 0.35 * left[count:] + 0.65
-    ambient = s.sky_low + (s.sky_high - s.sky_low) * (0.5 + 0.5 * normal[2])
-    colour = albedo * (lit * s.light_colour + ambient * (0.55 * left))
-    own = around.of(frame[count:])
-    colour[:, count:] += _reflection(own, way[:, count:], normal[:, count:], finish, lit[count:], left[count:])
-    return colour
+    ambient = s.sky_low + (s.sky_high - s.sky_low) * (0.5 + 0.5 * p.normal[2])
+    colour = torch.cat([flat, painted], 1) * (lit * s.light_colour + ambient * (0.55 * left))
+    return colour + _reflection(s, p.way, p.normal, finish, lit, left)
 
 
-def _direct(solids, around: Surroundings, frame, point, normal, hits: Hits, count: int) -> Tensor:
+def _direct(solids: Solids, around: Surroundings, p: Points) -> Tensor:
     """Light that arrives straight from sun or lamp, [R]."""
-    part = torch.cat([hits.part.new_full((count,), -1), hits.part])
-    facing = dot(normal, pick(around.light, frame)).clamp_min(0)
+    part = torch.cat([torch.full_like(p.surface, -1), p.part])
+    facing = dot(p.normal, pick(around.light, p.frame)).clamp_min(0)
     bright = (facing > 0).nonzero()[:, 0]
-    clear = sunlight(
-        solids, around, frame.index_select(0, bright), point.index_select(1, bright), part.index_select(0, bright)
-    )
+    frame, place, part = p.frame.index_select(0, bright), p.place.index_select(1, bright), part.index_select(0, bright)
+    clear = sunlight(solids, around, frame, place, part)
     return facing.index_copy(0, bright, facing.index_select(0, bright) * clear)
 
 
-def _object_albedo(solids: Solids, part: Tensor, point: Tensor) -> tuple[Tensor, Tensor]:
+def _object_albedo(solids: Solids, part: Tensor, point: Tensor, blur: Tensor) -> tuple[Tensor, Tensor]:
     """Albedo [3, H], and roughness and sheen [2, H], on parts; textures live in the objects' own metres."""
     slot = solids.object.index_select(0, part)
     local = place(solids.to_box.index_select(1, slot).view(3, 4, -1), point) * solids.size.index_select(1, slot)
     base = solids.colour.index_select(1, part)
     material = solids.material.index_select(1, slot)
-    mix = pattern(solids.texture.index_select(0, part), local + 7, material[2])
+    mix = pattern(solids.texture.index_select(0, part), local + 7, material[2], blur)
     other = base.flip(0) * 0.55 + 0.2
     return base + (other - base) * (0.8 * mix), material[:2]
 
 
 def _reflection(s: Surroundings, way: Tensor, normal: Tensor, finish: Tensor, lit: Tensor, left: Tensor) -> Tensor:
-    """Mirrored surroundings by Fresnel (Schlick 1994, eq. 15) and the light's highlight, [3, H]."""
+    """Mirrored surroundings by Fresnel (Schlick 1994, eq. 15) and the light's highlight, [3, R]."""
     roughness, sheen = finish
     along = dot(way, normal).clamp(-1, 0)
     mirror = way - 2 * along * normal

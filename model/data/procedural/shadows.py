@@ -16,7 +16,7 @@ from .solids import Solids
 from .surroundings import Surroundings
 from .vectors import pick, turn
 
-_DISC = 0.6  # radius of the disc that stands for a light of softness 1 at distance 1
+DISC = 0.6  # radius of the disc that stands for a light of softness 1 at distance 1
 _SHARPEST = 0.004  # metres: no edge is sharper
 
 
@@ -28,7 +28,7 @@ def in_light(solids: Solids, frame: Tensor, point: Tensor) -> Tensor:
 def sunlight(solids: Solids, around: Surroundings, frame: Tensor, point: Tensor, part: Tensor) -> Tensor:
     """Share [R] of the light's disc that points [3, R] on parts [R] (-1: none) of frames [R] see."""
     place = in_light(solids, frame, point)
-    softness = pick(around.softness, frame) * _DISC
+    softness = pick(around.softness, frame) * DISC
     softness = softness.expand(len(part))
     dark = torch.zeros_like(place[0])
     index, caster = _candidates(solids, frame, place, softness, part)

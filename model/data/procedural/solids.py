@@ -16,7 +16,7 @@ from torch import Tensor
 from ...geometry import Boxes, Camera
 from ..frames import MAX_OBJECTS
 from .families import BOX, CYLINDER, ELLIPSOID
-from .scenes import FAMILY_NAMES, Built, Placed, build_parts, instance_of
+from .instances import FAMILY_NAMES, Built, Placed, build_parts, instance_of
 from .surroundings import Surroundings
 
 _NEAR = 0.05  # metres: a part that reaches nearer to the camera may be seen in any pixel

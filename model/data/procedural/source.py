@@ -11,9 +11,8 @@ from torch import Tensor
 from ...geometry import Camera
 from ..frames import MAX_OBJECTS, TASKS, Frame, Pairs, join
 from .frames import render_frames
+from .instances import FAMILY_NAMES, Placed
 from .scenes import (
-    FAMILY_NAMES,
-    Placed,
     camera_of,
     draw_objects,
     draw_surroundings,

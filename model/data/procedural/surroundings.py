@@ -68,25 +68,41 @@ def background_hit(s: Surroundings, origin: Tensor, direction: Tensor) -> tuple[
     return best, surface
 
 
+def table_shade(s: Surroundings, point: Tensor, surface: Tensor) -> Tensor:
+    """Share [R] of the light that the table top lets through to points [3, R] below it."""
+    way = -point[2] / s.light[2].clamp_min(0.1)
+    over_x = 0.62 * s.room[0] - (point[0] + s.light[0] * way).abs()
+    over_y = 0.55 * s.room[1] - (point[1] + s.light[1] * way).abs()
+    radius = s.softness * way.clamp_min(0) * 0.6 + 0.004
+    under = (torch.minimum(over_x, over_y) / radius * 0.5 + 0.5).clamp(0, 1)
+    return 1 - under * ((surface > FLOOR) & (point[2] < -1e-3) & (s.kind == TABLE))
+
+
 def background_normal(surface: Tensor) -> Tensor:
     """World normals [3, R] of surfaces by number (not the sky)."""
     return torch.tensor(_NORMALS, device=surface.device).T.contiguous().index_select(1, surface)
 
 
-def background_albedo(s: Surroundings, point: Tensor, surface: Tensor) -> Tensor:
-    """Albedo [3, R] of surfaces at points [3, R]."""
-    mix = pattern(s.ground_texture, point + 50, s.ground_scale)
-    noise = grain(point * 3, s.phase)
-    near = torch.exp((point[0] * point[0] + point[1] * point[1]).sqrt() * (-1 / 25))  # far textures fade: no aliasing
+def background_albedo(s: Surroundings, point: Tensor, surface: Tensor, blur: Tensor) -> Tensor:
+    """Albedo [3, R] of surfaces at points [3, R]; blur [R] as for `pattern`."""
+    mix = pattern(s.ground_texture, point + 50, s.ground_scale, blur)
+    near = torch.exp(blur * -12)  # what is finer than a pixel fades
+    noise = (grain(point * 3, s.phase) - 0.5) * near
     albedo = s.ground_one + (s.ground_two - s.ground_one) * (0.5 + (mix - 0.5) * near)
-    albedo = albedo * (0.75 + 0.5 * (0.5 + (noise - 0.5) * near))
+    albedo = albedo * (1 + 0.5 * noise)
     if not bool((s.kind != OPEN).any()):
         return albedo
     paint = s.walls[0] * (surface == 2) + s.walls[1] * (surface == 3) + s.walls[2] * (surface >= 4)
     skirting = (point[2] < torch.where(s.kind == ROOM, 0.12, -0.68)) & (surface >= 2)
-    paint = paint * ((0.93 + 0.14 * noise) * (1 - 0.55 * skirting.float()))
-    lower = s.walls[1] * (0.35 + 0.3 * noise)
+    paint = paint * ((1 + 0.14 * noise) * (1 - 0.55 * skirting.float()))
+    lower = s.walls[1] * (0.5 + 0.3 * noise)
     return torch.where(surface >= 2, paint, torch.where(surface == LOWER, lower, albedo))
+
+
+def floor_finish(s: Surroundings, surface: Tensor) -> Tensor:
+    """Roughness and sheen [2, R] of surfaces: floors and tables indoors may be polished."""
+    sheen = (s.phase[6] * s.phase[6] * (s.kind != OPEN)) * (surface == FLOOR)
+    return torch.stack([(0.3 + 0.6 * s.phase[7]).expand_as(sheen), 0.6 * sheen])
 
 
 def sky_gradient(s: Surroundings, up: Tensor) -> Tensor:
