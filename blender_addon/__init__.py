@@ -9,25 +9,18 @@ from __future__ import annotations
 
 import atexit
 
-import bpy
-
 from . import colour, engine, operators, panels, preferences, properties, session
-from .operators import box
 
-_PARTS = (preferences, properties, session, operators, panels, colour)
+_PARTS = (preferences, properties, session, operators, panels, engine, colour)
 
 
 def register() -> None:
     for part in _PARTS:
         part.register()
-    bpy.utils.register_class(engine.NeuralAssetsEngine)
-    box.register_menu()
     atexit.register(session.bridge.close)
 
 
 def unregister() -> None:
     atexit.unregister(session.bridge.close)
-    box.unregister_menu()
-    bpy.utils.unregister_class(engine.NeuralAssetsEngine)
     for part in reversed(_PARTS):
         part.unregister()

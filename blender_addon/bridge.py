@@ -106,8 +106,12 @@ class Bridge:
         with self._lock:
             self.disconnect()
             try:
-                client = BackgroundClient(self._allowed(address or self.target.address), name="blender",
-                                          version=self._version, keys=self._keys())  # fmt: skip
+                client = BackgroundClient(
+                    self._allowed(address or self.target.address),
+                    name="blender",
+                    version=self._version,
+                    keys=self._keys(),
+                )
                 client.start()
             except ProtocolError as error:
                 self._problem = str(error)
@@ -202,9 +206,10 @@ class Bridge:
         parsed = parse_address(address)
         if not is_loopback(parsed) and not self.target.online:
             raise ProtocolError(
-                ErrorCode.ADDRESS, f"{parsed} is on another machine and Blender may not go online.",
+                ErrorCode.ADDRESS,
+                f"{parsed} is on another machine and Blender may not go online.",
                 "Allow Online Access in the preferences (System, Network). A server on this computer never needs it.",
-            )  # fmt: skip
+            )
         return parsed
 
     def _keys(self) -> Keys | None:

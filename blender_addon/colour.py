@@ -38,7 +38,7 @@ _LINEAR_OF_SRGB = _srgb_table()
 
 
 def linear_rows(image: np.ndarray) -> np.ndarray:
-    """uint8 sRGB [h, w, 3], top row first -> float32 scene-linear RGBA [h, w, 4], bottom row first as Blender has it."""
+    """uint8 sRGB [h, w, 3], top row first -> float32 scene-linear RGBA [h, w, 4], bottom row first."""
     rows = np.ones((*image.shape[:2], 4), np.float32)
     rows[..., :3] = _LINEAR_OF_SRGB[image[::-1]]
     to_working = compat.rec709_to_working_space()
@@ -112,10 +112,12 @@ _HANDLERS = ("depsgraph_update_post", "load_post", "undo_post", "redo_post", "re
 def register() -> None:
     for name in _HANDLERS:
         getattr(bpy.app.handlers, name).append(_settle_all)
+    if hasattr(bpy.data, "scenes"):  # not while Blender starts: then a file is loaded next
+        _settle_all()
 
 
 def unregister() -> None:
     for name in _HANDLERS:
         getattr(bpy.app.handlers, name).remove(_settle_all)
-    for scene in bpy.data.scenes:
+    for scene in getattr(bpy.data, "scenes", ()):
         give_back(scene)

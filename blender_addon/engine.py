@@ -88,3 +88,11 @@ class NeuralAssetsEngine(bpy.types.RenderEngine):
                 canvas.finish(event.image)
             elif isinstance(event, Failed):
                 raise event.error()
+
+
+def register() -> None:
+    bpy.utils.register_class(NeuralAssetsEngine)
+
+
+def unregister() -> None:
+    bpy.utils.unregister_class(NeuralAssetsEngine)

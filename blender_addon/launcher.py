@@ -10,7 +10,6 @@ import os
 import subprocess
 import threading
 from collections import deque
-from pathlib import Path
 
 from .protocol.errors import ErrorCode, ProtocolError
 
@@ -25,24 +24,33 @@ class Launcher:
         """Starts it and returns at once; raises ProtocolError when there is nothing to start."""
         if not command:
             raise ProtocolError(
-                ErrorCode.UNREACHABLE, "Blender does not know where the Neural Assets project is.",
+                ErrorCode.UNREACHABLE,
+                "Blender does not know where the Neural Assets project is.",
                 "Name its folder in the add-on's preferences.",
-            )  # fmt: skip
+            )
         self.address = ""
         self.problem = ""
         self._tail: deque[str] = deque(maxlen=_TAIL)
         self._stopped = False
         try:
             self._process = subprocess.Popen(
-                [*command, "--port", "0", "--parent", str(os.getpid())], cwd=folder or None, env=_environment(),
-                stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-                encoding="utf-8", errors="replace", creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
-            )  # fmt: skip
+                [*command, "--port", "0", "--parent", str(os.getpid())],
+                cwd=folder or None,
+                env=_environment(),
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+                encoding="utf-8",
+                errors="replace",
+                creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
+            )
         except OSError as error:
             raise ProtocolError(
-                ErrorCode.UNREACHABLE, f"The server did not start: {Path(command[0])} cannot be run ({error.strerror}).",
+                ErrorCode.UNREACHABLE,
+                f"The server did not start: {command[0]} cannot be run ({error.strerror}).",
                 "Run 'python3 install.py' in the project folder, and check that folder in the add-on's preferences.",
-            ) from error  # fmt: skip
+            ) from error
         threading.Thread(target=self._listen, name="neural-assets-launcher", daemon=True).start()
 
     @property

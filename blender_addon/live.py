@@ -61,10 +61,13 @@ class LiveView:
         """The state for the view's corner."""
         if self.problem:
             return self.problem
-        if self._pending is None:
-            return "Done" if self._shown is not None else ""
-        draft = self._wish is not None and self._asked is not None and self._asked[1] != self._wish.fine
-        return "Draft ..." if draft else "Refining ..."
+        wish = self._wish
+        if wish is None:
+            return ""
+        if self._shown == (wish.scene, wish.fine):
+            return "Done"
+        refining = self._pending is not None and self._asked == (wish.scene, wish.fine)
+        return "Refining ..." if refining else "Draft ..."
 
     def want(self, wish: Wish, now: float) -> None:
         """The newest wish; now: seconds of a monotonic clock."""

@@ -1,4 +1,7 @@
-"""The N-panel "Neural Assets" and the engine's panel in the render properties. Only reads; every change is an operator."""
+"""The N-panel "Neural Assets" and the engine's panel in the render properties.
+
+Drawing only reads; every change is an operator or a property of Blender's own.
+"""
 
 from __future__ import annotations
 
@@ -76,7 +79,10 @@ class ReferencePanel(_Sidebar):
         if scene.camera is not None and scene.camera.type == "CAMERA":
             column.prop(scene.camera.data, "lens", text="Focal length")
         column.prop(scene.neural_assets, "ground")
-        if _shape(scene.render) and abs(_shape(scene.render) * reference.size[1] / max(1, reference.size[0]) - 1) > 0.01:
+        if (
+            _shape(scene.render)
+            and abs(_shape(scene.render) * reference.size[1] / max(1, reference.size[0]) - 1) > 0.01
+        ):
             layout.operator("neural_assets.match_reference", icon="FULLSCREEN_ENTER")
         row = layout.row(align=True)
         row.scale_y = 1.3
@@ -135,7 +141,6 @@ class RenderPanel(bpy.types.Panel):
     bl_space_type = "PROPERTIES"
     bl_region_type = "WINDOW"
     bl_context = "render"
-    COMPAT_ENGINES = {colour.ENGINE_ID}
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
@@ -201,8 +206,14 @@ def _shape(render: bpy.types.RenderSettings) -> float:
 
 
 CLASSES = (
-    ServerPanel, ReferencePanel, BoxesPanel, PicturePanel, RenderPanel, AssetsMenu, BackgroundsMenu,
-)  # fmt: skip
+    ServerPanel,
+    ReferencePanel,
+    BoxesPanel,
+    PicturePanel,
+    RenderPanel,
+    AssetsMenu,
+    BackgroundsMenu,
+)
 
 
 def register() -> None:

@@ -25,21 +25,28 @@ class NeuralAssetsPreferences(bpy.types.AddonPreferences):
     bl_idname = __package__
 
     address: StringProperty(
-        name="Server address", default=DEFAULT_ADDRESS.removeprefix("tcp://"), update=_changed,
+        name="Server address",
+        default=DEFAULT_ADDRESS.removeprefix("tcp://"),
+        update=_changed,
         description="Host and port of a server that runs already. This computer needs no Online Access",
-    )  # fmt: skip
+    )
     keys: StringProperty(
-        name="Keys", subtype="DIR_PATH", update=_changed,
+        name="Keys",
+        subtype="DIR_PATH",
+        update=_changed,
         description="Folder of keys for a server on another computer",
-    )  # fmt: skip
+    )
     project: StringProperty(
-        name="Project folder", subtype="DIR_PATH", update=_changed,
+        name="Project folder",
+        subtype="DIR_PATH",
+        update=_changed,
         description="The Neural Assets project, where 'python3 install.py' was run; its server is started from here",
-    )  # fmt: skip
+    )
     command: StringProperty(
-        name="Server command", update=_changed,
+        name="Server command",
+        update=_changed,
         description="Leave empty for the project folder's own server; else a command that starts one",
-    )  # fmt: skip
+    )
 
     def draw(self, context: bpy.types.Context) -> None:
         column = self.layout.column()

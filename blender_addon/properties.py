@@ -13,7 +13,6 @@ from . import colour
 from .protocol.limits import MAX_GUIDANCE, MAX_SIDE, MAX_STEPS, MIN_SIDE
 
 
-
 def _changed(settings: bpy.types.PropertyGroup, context: bpy.types.Context) -> None:
     """Tell Blender that the owner changed, which it does not see by itself when a script sets a value."""
     settings.id_data.update_tag()
@@ -38,38 +37,56 @@ class SceneSettings(bpy.types.PropertyGroup):
         name="Reference picture", type=bpy.types.Image, description="The picture that the boxes are encoded from"
     )
     steps: IntProperty(
-        name="Steps", description="Steps of the sampler for renders and for the resting view", default=8, **_STEPS,
+        name="Steps",
+        description="Steps of the sampler for renders and for the resting view",
+        default=8,
+        **_STEPS,
         **_KEYED,
-    )  # fmt: skip
-    seed: IntProperty(
-        name="Seed", description="Equal scenes with equal seeds give equal pictures", min=0, **_KEYED
     )
+    seed: IntProperty(name="Seed", description="Equal scenes with equal seeds give equal pictures", min=0, **_KEYED)
     guidance: FloatProperty(
-        name="Guidance", description="How strongly the assets' appearance is enforced; 1 is off and twice as fast",
-        default=1.0, min=0.0, max=MAX_GUIDANCE, **_KEYED,
-    )  # fmt: skip
+        name="Guidance",
+        description="How strongly the assets' appearance is enforced; 1 is off and twice as fast",
+        default=1.0,
+        min=0.0,
+        max=MAX_GUIDANCE,
+        **_KEYED,
+    )
     ground: FloatProperty(
         name="Floor", description="Height of the floor in the reference picture's scene", unit="LENGTH", **_FIXED
     )
     draft_steps: IntProperty(
-        name="Steps while moving", description="Steps of the sampler while something moves", default=2, **_STEPS,
+        name="Steps while moving",
+        description="Steps of the sampler while something moves",
+        default=2,
+        **_STEPS,
         **_FIXED,
-    )  # fmt: skip
+    )
     draft_side: IntProperty(
-        name="Size while moving", description="Longer side of the picture while something moves", default=256, **_SIDE,
+        name="Size while moving",
+        description="Longer side of the picture while something moves",
+        default=256,
+        **_SIDE,
         **_FIXED,
-    )  # fmt: skip
+    )
     view_side: IntProperty(
         name="Size at rest", description="Longer side of the picture in the viewport", default=512, **_SIDE, **_FIXED
     )
     colours: EnumProperty(
-        name="Colours", default="EXACT", update=_colours_changed, options=set(),
+        name="Colours",
+        default="EXACT",
+        update=_colours_changed,
+        options=set(),
         items=(
-            ("EXACT", "Exact", "While this engine is chosen, the scene's view transform is Standard, so that screen and"
-             " files show the model's colours unchanged; the scene's own comes back with any other engine"),
+            (
+                "EXACT",
+                "Exact",
+                "While this engine is chosen, the scene's view transform is Standard, so that screen and"
+                " files show the model's colours unchanged; the scene's own comes back with any other engine",
+            ),
             ("SCENE", "Scene's", "The scene's view transform (such as AgX) changes the model's colours"),
         ),
-    )  # fmt: skip
+    )
     scene_colours: StringProperty(
         name="The scene's own colours", description="Kept while Colours is Exact", options={"HIDDEN"}
     )
@@ -82,9 +99,13 @@ class ObjectSettings(bpy.types.PropertyGroup):
     asset: StringProperty(name="Asset", description="Id of the asset that the box carries", **_FIXED)
     asset_name: StringProperty(name="Asset's name", **_FIXED)
     guidance: FloatProperty(
-        name="Guidance", description="Factor on the scene's guidance for this box", default=1.0, min=0.0,
-        max=MAX_GUIDANCE, **_KEYED,
-    )  # fmt: skip
+        name="Guidance",
+        description="Factor on the scene's guidance for this box",
+        default=1.0,
+        min=0.0,
+        max=MAX_GUIDANCE,
+        **_KEYED,
+    )
 
 
 CLASSES = (SceneSettings, ObjectSettings)

@@ -62,9 +62,10 @@ def read_view(depsgraph: bpy.types.Depsgraph, view: bpy.types.RegionView3D) -> C
     """The camera of a free perspective view, for a picture as large as its region; raises ProtocolError."""
     if view.view_perspective != "PERSP":
         raise ProtocolError(
-            ErrorCode.CAMERA, "This view is orthographic, and only perspective ones are supported.",
+            ErrorCode.CAMERA,
+            "This view is orthographic, and only perspective ones are supported.",
             "Press Numpad 5, or Numpad 0 for the camera.",
-        )  # fmt: skip
+        )
     matrix = cameras.world_to_camera(
         np.array(view.view_matrix.inverted()), depsgraph.scene_eval.unit_settings.scale_length, "The view"
     )

@@ -17,7 +17,7 @@ import numpy as np
 from . import camera as cameras
 from . import colour, draw, reader, session
 from .live import LiveView, Wish
-from .protocol.api import Camera, RenderSettings
+from .protocol.api import Camera
 from .protocol.errors import ProtocolError
 
 _numbers = itertools.count(1)
@@ -114,9 +114,7 @@ class Viewport:
         session.hurry()
 
 
-def _camera_and_frame(
-    context: bpy.types.Context, depsgraph: bpy.types.Depsgraph
-) -> tuple[Camera, cameras.Frame]:
+def _camera_and_frame(context: bpy.types.Context, depsgraph: bpy.types.Depsgraph) -> tuple[Camera, cameras.Frame]:
     """The camera that this view looks through, and the shape of its picture; raises ProtocolError."""
     view = context.region_data
     if view.view_perspective == "CAMERA":
@@ -125,9 +123,7 @@ def _camera_and_frame(
     return reader.read_view(depsgraph, view), cameras.Frame(context.region.width, context.region.height)
 
 
-def _rectangle(
-    context: bpy.types.Context, depsgraph: bpy.types.Depsgraph
-) -> tuple[float, float, float, float]:
+def _rectangle(context: bpy.types.Context, depsgraph: bpy.types.Depsgraph) -> tuple[float, float, float, float]:
     """Where the picture lies in the region: the camera's frame, or all of it."""
     region, view = context.region, context.region_data
     camera = context.space_data.camera

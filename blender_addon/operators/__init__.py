@@ -16,9 +16,11 @@ def register() -> None:
     for module in MODULES:
         for cls in module.CLASSES:
             bpy.utils.register_class(cls)
+    bpy.types.VIEW3D_MT_add.append(box.draw_in_menu)
 
 
 def unregister() -> None:
+    bpy.types.VIEW3D_MT_add.remove(box.draw_in_menu)
     for module in reversed(MODULES):
         for cls in reversed(module.CLASSES):
             bpy.utils.unregister_class(cls)

@@ -69,16 +69,9 @@ class UseAsBox(bpy.types.Operator):
         return {"FINISHED"}
 
 
-def _menu(self: bpy.types.Menu, context: bpy.types.Context) -> None:
+def draw_in_menu(self: bpy.types.Menu, context: bpy.types.Context) -> None:
+    """In Shift-A."""
     self.layout.operator(AddBox.bl_idname, icon="CUBE")
 
 
 CLASSES = (AddBox, UseAsBox)
-
-
-def register_menu() -> None:
-    bpy.types.VIEW3D_MT_add.append(_menu)
-
-
-def unregister_menu() -> None:
-    bpy.types.VIEW3D_MT_add.remove(_menu)

@@ -26,9 +26,10 @@ class Encode(bpy.types.Operator):
     bl_options = {"REGISTER", "UNDO"}
 
     which: EnumProperty(
-        name="Boxes", default="ALL",
-        items=(("ALL", "All", "All visible boxes"), ("SELECTED", "Selected", "The selected boxes; the background stays")),
-    )  # fmt: skip
+        name="Boxes",
+        default="ALL",
+        items=(("ALL", "All", "All visible boxes"), ("SELECTED", "Selected", "The selected boxes, without background")),
+    )
 
     _pending: Pending | None = None
     _timer: bpy.types.Timer | None = None
@@ -105,9 +106,11 @@ class Encode(bpy.types.Operator):
     def _take(self, context: bpy.types.Context, event: Event) -> Result:
         """The boxes carry what was made of them; boxes that are gone meanwhile are left out."""
         if not isinstance(event, Encoded):
-            raise event.error() if hasattr(event, "error") else ProtocolError(
-                ErrorCode.MALFORMED, "The server answered something else than assets.", "Update it."
-            )  # fmt: skip
+            raise (
+                event.error()
+                if hasattr(event, "error")
+                else ProtocolError(ErrorCode.MALFORMED, "The server answered something else than assets.", "Update it.")
+            )
         known = {thing.session_uid: thing for thing in context.scene.objects}
         for uid, asset in zip(self._boxes, event.assets, strict=True):
             if uid in known:
@@ -126,9 +129,10 @@ def _require_shape(render: bpy.types.RenderSettings, frame: Frame) -> None:
     shape = render.resolution_x * render.pixel_aspect_x / (render.resolution_y * render.pixel_aspect_y)
     if abs(shape * frame.height / frame.width - 1) > _SHAPE_TOLERANCE:
         raise ProtocolError(
-            ErrorCode.CAMERA, "The render has another shape than the reference picture, so that boxes do not fit it.",
+            ErrorCode.CAMERA,
+            "The render has another shape than the reference picture, so that boxes do not fit it.",
             "Press 'Match the picture's shape'.",
-        )  # fmt: skip
+        )
 
 
 CLASSES = (Encode,)

@@ -26,9 +26,12 @@ class LoadReference(bpy.types.Operator):
     filepath: StringProperty(name="Picture", subtype="FILE_PATH")
     filter_image: bpy.props.BoolProperty(default=True, options={"HIDDEN"})
     focal_length: FloatProperty(
-        name="Focal length", min=0.0, max=5000.0, subtype="NONE",
+        name="Focal length",
+        min=0.0,
+        max=5000.0,
+        subtype="NONE",
         description="In mm for a sensor 36 mm wide; 0 takes what the camera wrote into the file",
-    )  # fmt: skip
+    )
 
     def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> Result:
         self._asked_in_window = True
@@ -43,9 +46,10 @@ class LoadReference(bpy.types.Operator):
         ask = not told and getattr(self, "_asked_in_window", False)
         if not told and not ask:
             raise ProtocolError(
-                ErrorCode.CAMERA, "The picture does not say with which focal length it was taken.",
+                ErrorCode.CAMERA,
+                "The picture does not say with which focal length it was taken.",
                 "Give focal_length in mm (for a sensor 36 mm wide; 28 for most telephones).",
-            )  # fmt: skip
+            )
         camera = _camera(context)
         show_in(camera, image)
         _match_render(context.scene, image)
@@ -65,9 +69,12 @@ class SetFocalLength(bpy.types.Operator):
     bl_options = {"REGISTER", "UNDO"}
 
     focal_length: FloatProperty(
-        name="Focal length (mm)", default=28.0, min=1.0, max=5000.0,
+        name="Focal length (mm)",
+        default=28.0,
+        min=1.0,
+        max=5000.0,
         description="For a sensor 36 mm wide, which is what telephones and cameras call 35 mm equivalent",
-    )  # fmt: skip
+    )
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:

@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 from mathutils import Matrix, Vector
 
+SHEAR = Matrix(((1, 0.2, 0, 0), (0, 1, 0, 0), (0, 0, 1, 0), (0, 0, 0, 1)))
+
 
 def _contents(addon):
     bpy.context.view_layer.update()
@@ -37,9 +39,7 @@ def test_a_new_box_stands_on_the_cursor_with_its_front_along_minus_y(addon, scen
 def test_corners_are_where_blender_has_them(addon, box):
     thing = box(scale=(0.4, 0.6, 0.8), rotation_euler=(0.3, -0.7, 2.0), location=(1, -2, 0.5))
     (placement,) = _contents(addon).placements
-    wanted = [
-        thing.matrix_world @ Vector((x, y, z)) for z in (0, 1) for y in (-0.5, 0.5) for x in (-0.5, 0.5)
-    ]
+    wanted = [thing.matrix_world @ Vector((x, y, z)) for z in (0, 1) for y in (-0.5, 0.5) for x in (-0.5, 0.5)]
     assert _corners(placement.box) == pytest.approx(np.array(wanted), abs=1e-5)
 
 
@@ -93,9 +93,9 @@ def test_any_object_can_be_a_box(addon, scene):
         ({"scale": (0.5, -0.5, 0.5)}, "'Chair' is mirrored by a negative scale. Make its scale positive"),
         ({"scale": (0.5, 0, 0.5)}, "'Chair' is flat or scaled to zero"),
         ({"location": (math.nan, 0, 0)}, "'Chair' has a transform that is not a number"),
-        ({"matrix_parent_inverse": Matrix(((1, 0.2, 0, 0), (0, 1, 0, 0), (0, 0, 1, 0), (0, 0, 0, 1)))}, "'Chair' is sheared"),
+        ({"matrix_parent_inverse": SHEAR}, "'Chair' is sheared"),
     ],
-)  # fmt: skip
+)
 def test_boxes_that_cannot_be_are_refused_by_name(addon, scene, box, changes, words):
     parent = bpy.data.objects.new("Parent", None)
     scene.collection.objects.link(parent)

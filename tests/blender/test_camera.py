@@ -59,9 +59,7 @@ def test_the_frame_lies_in_a_zoomed_and_moved_camera_view(addon, scene):
     """A viewport's projection is the camera's, scaled and moved; the frame's corners must follow it."""
     cameras = addon("camera")
     intrinsics = cameras.intrinsics(cameras.Lens(35, 36, 24, "AUTO", (0.1, -0.05)), cameras.Frame(1500, 1000))
-    projection = np.array(
-        scene.camera.calc_matrix_camera(bpy.context.evaluated_depsgraph_get(), x=1500, y=1000)
-    )
+    projection = np.array(scene.camera.calc_matrix_camera(bpy.context.evaluated_depsgraph_get(), x=1500, y=1000))
     scene.camera.data.lens, scene.camera.data.shift_x, scene.camera.data.shift_y = 35, 0.1, -0.05
     bpy.context.view_layer.update()
     projection = np.array(scene.camera.calc_matrix_camera(bpy.context.evaluated_depsgraph_get(), x=1500, y=1000))

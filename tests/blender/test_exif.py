@@ -47,8 +47,9 @@ def test_a_focal_length_with_the_sensors_density_is_enough(addon, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "data", [b"", b"\xff\xd8", b"PNG", b"\xff\xd8\xff\xe1\x00\x10Exif\0\0II*\0\xff\xff\xff\x7f", b"\xff\xd8" + b"\xff" * 99]
-)  # fmt: skip
+    "data",
+    [b"", b"\xff\xd8", b"PNG", b"\xff\xd8\xff\xe1\x00\x10Exif\0\0II*\0\xff\xff\xff\x7f", b"\xff\xd8" + b"\xff" * 99],
+)
 def test_whatever_is_unreadable_says_nothing(addon, tmp_path, data):
     path = tmp_path / "a.jpg"
     path.write_bytes(data)

@@ -48,7 +48,9 @@ def view(addon):
             self.sent[index].events.append(events.Picture(0, image, *empty))
 
         def fail(self, index: int, code: str, sentence: str = "It broke.") -> None:
-            self.sent[index].events.append(events.Failed(0, addon("protocol.errors").ErrorCode(code), sentence, "Mend."))
+            self.sent[index].events.append(
+                events.Failed(0, addon("protocol.errors").ErrorCode(code), sentence, "Mend.")
+            )
 
         @property
         def steps(self) -> list[int]:

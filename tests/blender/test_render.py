@@ -37,7 +37,8 @@ def test_a_still_asks_for_the_scene_and_writes_the_answer(scene, server, box):
 
 def test_steps_are_shown_and_the_finished_picture_stays(scene, server, box):
     box()
-    server.answer("render", Say(Queued(position=2)), *(Say(Progress(step=n, steps=3, image=np.full((32, 48, 3), n, np.uint8))) for n in (1, 2)), picture(golden()))  # fmt: skip
+    steps = (Say(Progress(step=n, steps=3, image=np.full((32, 48, 3), n, np.uint8))) for n in (1, 2))
+    server.answer("render", Say(Queued(position=2)), *steps, picture(golden()))
     bpy.ops.render.render(write_still=True)
     assert (read_png(scene.render.filepath) == golden()).all()
 

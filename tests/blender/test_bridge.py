@@ -1,0 +1,192 @@
+"""Connecting, starting a server, losing it: states in words, and never a wait in the main thread."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+
+import bpy
+import pytest
+
+from server.fake import FakeServer, Hang, Say
+from server.protocol.events import AssetInfo, AssetList
+
+from .conftest import ROOT, until
+
+# A program that plays the server: `server.fake`, started as the real one is.
+PLAYED = f"""
+import json, os, sys, time
+sys.path.insert(0, {str(ROOT)!r})
+from server.fake import FakeServer
+assert sys.argv[1:3] == ["--port", "0"] and sys.argv[3:] == ["--parent", str(os.getppid())], sys.argv
+print("loading", flush=True)
+with FakeServer() as fake:
+    print(json.dumps({{"event": "ready", "address": fake.address}}), flush=True)
+    time.sleep(60)
+"""
+
+
+@pytest.fixture
+def command(addon, monkeypatch, tmp_path):
+    """Lets the add-on start this Python program as its server."""
+
+    def set_program(text: str) -> None:
+        path = tmp_path / "played.py"
+        path.write_text(text)
+        # the played server needs this environment's packages, also those that the extension brought
+        monkeypatch.setattr(
+            addon("launcher"), "_environment", lambda: {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+        )
+        target = addon("bridge").Target(
+            address="127.0.0.1:1", command=(sys.executable, str(path)), folder=str(tmp_path)
+        )
+        monkeypatch.setattr(addon("session"), "target", lambda: target)
+        addon("session").configure()
+
+    return set_program
+
+
+def test_connecting_says_so_and_reads_the_store(addon):
+    bridge = addon("session").bridge
+    assert bridge.words == "Not connected" and not bridge.is_ready
+    with FakeServer() as fake:
+        fake.answer("list_assets", Say(AssetList(0, (AssetInfo("id-1", "object", "Chair"),))))
+        bridge.connect(fake.address)
+        until(lambda: bridge.is_ready and bool(bridge.assets) and bridge.status is not None)
+        assert bridge.words == "Ready" and bridge.assets["id-1"].name == "Chair" and not bridge.problem
+        bpy.ops.neural_assets.disconnect()
+    assert bridge.words == "Not connected" and bridge.status is None
+
+
+def test_a_server_that_goes_is_said_and_found_again(addon):
+    bridge = addon("session").bridge
+    with FakeServer() as fake:
+        bridge.connect(fake.address)
+        until(lambda: bridge.is_ready)
+        fake.stop()
+        until(lambda: not bridge.is_ready)
+        assert bridge.words.startswith("The server is gone") and "Start it again" in bridge.problem
+        before = bridge.session
+        fake.start()
+        until(lambda: bridge.is_ready)
+        until(lambda: bridge.session == before + 1)
+        assert not bridge.problem
+
+
+def test_the_side_to_update_is_named(addon):
+    with FakeServer(protocol=(99, 0)) as newer, FakeServer(protocol=(0, 1)) as older:
+        with pytest.raises(RuntimeError, match="Update the Blender add-on"):
+            bpy.ops.neural_assets.connect(address=newer.address)
+        with pytest.raises(RuntimeError, match="Update the server"):
+            bpy.ops.neural_assets.connect(address=older.address)
+
+
+@pytest.mark.parametrize("address", ["nonsense address", "host:99999999", "http://"])
+def test_addresses_that_cannot_be_are_refused(addon, address):
+    if address == "http://":  # the default, with nothing there
+        addon("bridge").FIND_SECONDS, before = 0.1, addon("bridge").FIND_SECONDS
+        try:
+            with pytest.raises(RuntimeError, match="No server answers at tcp://127.0.0.1:"):
+                bpy.ops.neural_assets.connect(address=address)
+        finally:
+            addon("bridge").FIND_SECONDS = before
+        return
+    with pytest.raises(RuntimeError, match="is not understood. Write it as 127.0.0.1:"):
+        bpy.ops.neural_assets.connect(address=address)
+
+
+def test_another_computer_needs_online_access_and_this_one_never_does(addon):
+    bridge = addon("session").bridge
+    assert not bridge.target.online
+    with pytest.raises(RuntimeError, match="on another machine and Blender may not go online.* Allow Online Access"):
+        bpy.ops.neural_assets.connect(address="192.0.2.1:47900")
+    assert "Allow Online Access" in bridge.problem
+    with FakeServer() as fake:
+        bpy.ops.neural_assets.connect(address=fake.address)
+        assert bridge.is_ready
+
+
+def test_a_silent_or_dead_server_never_holds_the_main_thread_up(addon):
+    """Every call that a panel, a timer or a redraw makes returns at once, whatever the server does."""
+    bridge, preview = addon("session").bridge, addon("protocol.messages").Preview
+    api = addon("protocol.api")
+    scene = api.Scene(api.Camera((1, 1, 0.5, 0.5), (1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1)), (), "room")
+    waits = []
+    monotonic = time.sleep
+    with FakeServer() as fake:
+        bridge.connect(fake.address)
+        until(lambda: bridge.is_ready)
+        fake.answer("preview", Hang())
+        try:
+            time.sleep = lambda seconds: waits.append(seconds)
+            pending = bridge.submit(preview(scene=scene))
+            bridge.submit(preview(scene=scene))
+            assert pending.wait(0) is None
+            _ = bridge.words, bridge.problem
+            addon("session").tick()
+        finally:
+            time.sleep = monotonic
+    assert not waits
+
+
+def test_starting_the_server_connects_to_it_and_stopping_ends_it(addon, command):
+    command(PLAYED)
+    bridge = addon("session").bridge
+    bpy.ops.neural_assets.start_server()
+    assert bridge.is_ready and bridge.has_server
+    process = bridge._launcher._process
+    bpy.ops.neural_assets.stop_server()
+    assert process.wait(10) is not None and not bridge.has_server and bridge.words == "Not connected"
+
+
+def test_the_button_does_not_wait(addon, command):
+    """What the panel's button does (`invoke`) comes back before the server is there."""
+    command(PLAYED)
+    bridge = addon("session").bridge
+    bridge.start_server()
+    assert bridge.is_starting and bridge.words == "Starting the server"
+    until(lambda: bridge.is_ready, 30)
+
+
+@pytest.mark.parametrize(
+    ("program", "words"),
+    [
+        ("raise SystemExit('no weights here')", "ended by itself: code 1, no weights here"),
+        (
+            "import json; print(json.dumps({'event': 'failed', 'sentence': 'The store is taken.', 'cure': 'Stop it.'}))",
+            "ended by itself: The store is taken. Stop it.",
+        ),
+        ("", "ended by itself: code 0, it said nothing"),
+    ],
+)
+def test_a_server_that_does_not_start_says_why(addon, command, program, words):
+    command(program)
+    with pytest.raises(RuntimeError, match=words):
+        bpy.ops.neural_assets.start_server()
+    assert words in addon("session").bridge.problem
+
+
+def test_without_a_project_folder_starting_says_where_to_name_it(addon):
+    with pytest.raises(RuntimeError, match="does not know where the Neural Assets project is. Name its folder"):
+        bpy.ops.neural_assets.start_server()
+
+
+def test_a_project_folder_without_environment_says_what_to_run(addon, tmp_path, monkeypatch):
+    monkeypatch.setenv("NEURAL_ASSETS_PROJECT", str(tmp_path))
+    with pytest.raises(RuntimeError, match="cannot be run .*Run 'python3 install.py'"):
+        bpy.ops.neural_assets.start_server()
+
+
+def test_a_render_starts_the_server_that_it_needs(addon, scene, box, command, monkeypatch):
+    monkeypatch.setattr(addon("bridge"), "FIND_SECONDS", 0.2)
+    command(PLAYED)
+    box()
+    bpy.ops.render.render()
+    assert addon("session").bridge.has_server
+
+
+def test_the_servers_command_is_the_projects_own_python(addon, tmp_path):
+    made = addon("preferences").server_command
+    assert made("", "") == () and made("ssh 'my host' serve", "x") == ("ssh", "my host", "serve")
+    assert made("", str(tmp_path)) == (str(tmp_path / ".venv/bin/python"), "-m", "server")

@@ -1,0 +1,117 @@
+"""The extension as a part of Blender: manifest, registration, and what is left when it is switched off."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+
+import bpy
+import pytest
+
+from .conftest import PACKAGE, ROOT
+
+OPERATORS = {
+    "connect",
+    "disconnect",
+    "start_server",
+    "stop_server",
+    "show_log",
+    "use_engine",
+    "add_box",
+    "use_as_box",
+    "load_reference",
+    "set_focal_length",
+    "match_reference",
+    "encode",
+    "assign_asset",
+    "clear_asset",
+    "swap_assets",
+    "set_background",
+    "refresh_assets",
+}
+
+
+def _installed(addon) -> Path:
+    return Path(addon("").__file__).parent
+
+
+def test_the_manifest_says_what_the_code_says(addon):
+    manifest = tomllib.loads((_installed(addon) / "blender_manifest.toml").read_text())
+    assert manifest["version"] == addon("session").VERSION
+    assert manifest["id"] == PACKAGE.split(".")[-1] and manifest["blender_version_min"] == "4.2.0"
+
+
+def test_the_contract_in_the_extension_is_the_servers(addon):
+    theirs = {path.name: path.read_bytes() for path in (ROOT / "server" / "protocol").glob("*.py")}
+    assert theirs == {path.name: path.read_bytes() for path in (_installed(addon) / "protocol").glob("*.py")}
+
+
+def test_only_bpy_numpy_and_the_contract_are_imported(addon):
+    import sys
+
+    assert not {"torch", "model", "diffusers", "transformers"} & set(sys.modules)
+
+
+def test_every_operator_is_there_and_says_what_it_does():
+    assert set(dir(bpy.ops.neural_assets)) == OPERATORS
+    for name in OPERATORS:
+        kind = getattr(bpy.ops.neural_assets, name).get_rna_type()
+        assert kind.name and len(kind.description) > 20, name
+        for prop in kind.properties:
+            assert prop.identifier == "rna_type" or prop.is_hidden or prop.name, name
+
+
+def test_blenders_own_panels_show_for_the_engine():
+    for name in ("RENDER_PT_format", "RENDER_PT_output", "RENDER_PT_frame_range", "DATA_PT_lens"):
+        panel = getattr(bpy.types, name)
+        assert "NEURAL_ASSETS" in panel.COMPAT_ENGINES
+
+
+def test_switching_off_leaves_nothing_and_on_again_works(addon, scene):
+    bpy.ops.neural_assets.use_engine()
+    handlers = {name: len(getattr(bpy.app.handlers, name)) for name in addon("colour")._HANDLERS}
+    bpy.ops.preferences.addon_disable(module=PACKAGE)
+    try:
+        assert not dir(bpy.ops.neural_assets)
+        assert not hasattr(bpy.types.Scene, "neural_assets") and not hasattr(bpy.types.Object, "neural_assets")
+        assert not any("NEURAL_ASSETS" in getattr(p, "COMPAT_ENGINES", ()) for p in bpy.types.Panel.__subclasses__())
+        assert scene.view_settings.view_transform == "AgX", "the scene has its own colours back"
+        for name, count in handlers.items():
+            assert len(getattr(bpy.app.handlers, name)) == count - 1
+    finally:
+        bpy.ops.preferences.addon_enable(module=PACKAGE)
+    assert set(dir(bpy.ops.neural_assets)) == OPERATORS
+    bpy.context.view_layer.update()
+    assert scene.view_settings.view_transform == "Standard"
+
+
+def test_what_a_file_holds_survives_saving_loading_and_appending(scene, box, tmp_path):
+    thing = box("Chair", "id-chair")
+    thing.neural_assets.asset_name, thing.neural_assets.guidance = "Chair", 2.0
+    scene.neural_assets.background = "id-room"
+    path = str(tmp_path / "a.blend")
+    bpy.ops.wm.save_as_mainfile(filepath=path)
+    bpy.ops.wm.open_mainfile(filepath=path)
+    carried = bpy.data.objects["Chair"].neural_assets
+    assert (carried.is_box, carried.asset, carried.asset_name, carried.guidance) == (True, "id-chair", "Chair", 2.0)
+    assert bpy.context.scene.neural_assets.background == "id-room"
+    bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True)
+    bpy.ops.wm.append(directory=f"{path}/Object/", filename="Chair")
+    assert bpy.data.objects["Chair"].neural_assets.asset == "id-chair"
+
+
+def test_undo_takes_a_new_box_away(scene):
+    bpy.ops.ed.undo_push(message="before")
+    bpy.ops.neural_assets.add_box()
+    bpy.ops.ed.undo_push(message="Neural Box")
+    assert "Box" in bpy.data.objects
+    bpy.ops.ed.undo()
+    assert "Box" not in bpy.data.objects
+
+
+def test_boxes_are_added_in_object_mode_only(scene, box):
+    box()
+    bpy.ops.object.mode_set(mode="EDIT")
+    with pytest.raises(RuntimeError, match="Boxes are added in Object Mode: press Tab first"):
+        bpy.ops.neural_assets.add_box()
+    bpy.ops.object.mode_set(mode="OBJECT")

@@ -1,0 +1,158 @@
+"""The viewport's half of the engine, with a context that is only values: what it asks for and where it draws."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import bpy
+import numpy as np
+import pytest
+from mathutils import Matrix
+
+from server.fake import Die, Say, flat_picture
+from server.protocol.errors import ErrorCode
+from server.protocol.events import Failed
+
+from .conftest import until
+
+
+class Engine:
+    """What a viewport needs of Blender's engine."""
+
+    redraws, words = 0, ""
+
+    def tag_redraw(self) -> None:
+        self.redraws += 1
+
+    def update_stats(self, _: str, words: str) -> None:
+        self.words = words
+
+
+@pytest.fixture
+def view(addon, scene):
+    """A viewport looking through the camera; `context` may be changed, `update()` is a change of the scene."""
+    engine = Engine()
+    viewport = addon("viewport").Viewport(engine)
+    region_data = SimpleNamespace(
+        view_perspective="CAMERA", view_matrix=Matrix.Identity(4), window_matrix=Matrix.Identity(4)
+    )
+    context = SimpleNamespace(
+        region_data=region_data,
+        region=SimpleNamespace(width=300, height=200),
+        space_data=SimpleNamespace(camera=scene.camera),
+    )
+
+    def update() -> None:
+        bpy.context.view_layer.update()
+        viewport.update(context, bpy.context.evaluated_depsgraph_get())
+
+    yield SimpleNamespace(engine=engine, viewport=viewport, context=context, update=update)
+    viewport.stop()
+
+
+def test_a_change_is_drafted_shown_and_refined(scene, server, box, view):
+    box()
+    scene.neural_assets.view_side, scene.neural_assets.draft_side = 192, 96
+    view.update()
+    until(lambda: view.viewport.live.picture is not None and view.engine.words == "Done")
+    draft, fine = server.wait_for("preview", 2)
+    assert (draft.settings.width, draft.settings.height, draft.settings.steps) == (96, 64, 2)
+    assert (fine.settings.width, fine.settings.height, fine.settings.steps) == (96, 64, 8)
+    assert view.engine.redraws >= 2
+
+
+def test_pictures_keep_the_shape_of_the_frame(addon):
+    fitted, frame = addon("reader").fitted, addon("camera").Frame
+    assert fitted(frame(1920, 1080), 256) == frame(256, 144)
+    assert fitted(frame(1080, 1920), 256) == frame(144, 256)
+    assert fitted(frame(100, 100, 2.0), 100) == frame(64, 100), "pixels twice as high, and no side below 64"
+    assert fitted(frame(100, 80), 512) == frame(100, 80), "never larger than the render"
+
+
+def test_the_camera_moves_with_the_view_only_where_it_is_free(scene, server, box, view):
+    box()
+    view.update()
+    server.wait_for("preview")
+    view.context.region_data.view_perspective = "PERSP"
+    view.context.region_data.window_matrix = Matrix(((2, 0, 0, 0), (0, 3, 0, 0), (0, 0, -1, -0.2), (0, 0, -1, 0)))
+    view.context.region_data.view_matrix = Matrix.Translation((0, 0, -4))
+    view.update()
+    until(lambda: len(server.wait_for("preview")) >= 2)
+    until(lambda: any(r.scene.camera.intrinsics == (1, 1.5, 0.5, 0.5) for r in server.requests if r.kind == "preview"))
+    request = [r for r in server.requests if r.kind == "preview"][-1]
+    assert np.reshape(request.scene.camera.world_to_camera, (4, 4))[:3, 3] == pytest.approx((0, 0, 4))
+
+
+@pytest.mark.parametrize(
+    ("spoil", "words"),
+    [
+        (lambda scene, view: setattr(scene.camera.data, "type", "ORTHO"), "orthographic, and only perspective"),
+        (lambda scene, view: setattr(view.context.space_data, "camera", None), "The scene has no camera"),
+        (lambda scene, view: setattr(view.context.region_data, "view_perspective", "ORTHO"), "view is orthographic"),
+        (lambda scene, view: setattr(bpy.data.objects["Box"], "scale", (1, 1, -1)), "'Box' is mirrored"),
+        (lambda scene, view: setattr(bpy.data.objects["Box"].neural_assets, "asset", ""), "neither boxes nor a backgr"),
+    ],
+)
+def test_what_cannot_be_shown_is_said_in_the_corner_and_comes_back(scene, server, box, view, spoil, words):
+    thing = box()
+    spoil(scene, view)
+    view.update()
+    until(lambda: words in view.engine.words)
+    assert not any(request.kind == "preview" for request in server.requests)
+    scene.camera.data.type, thing.scale, thing.neural_assets.asset = "PERSP", (1, 1, 1), "asset-1"
+    view.context.space_data.camera, view.context.region_data.view_perspective = scene.camera, "CAMERA"
+    view.update()
+    until(lambda: view.engine.words == "Done")
+
+
+def test_a_missing_asset_is_said_in_the_corner(scene, server, box, view):
+    box()
+    server.answer("preview", Say(Failed(0, ErrorCode.ASSET_MISSING, "Box 'Box': its asset is missing.", "Encode it.")))
+    view.update()
+    until(lambda: view.engine.words == "Box 'Box': its asset is missing. Encode it.")
+
+
+def test_a_dead_server_is_said_and_the_picture_comes_when_it_is_back(scene, server, box, view):
+    box()
+    server.answer("preview", Die())
+    view.update()
+    until(lambda: "is gone" in view.engine.words)
+    server.start()
+    until(lambda: view.engine.words == "Done")
+    assert view.viewport.live.picture is not None
+
+
+def test_no_server_is_said_in_the_corner(addon, scene, box, view):
+    box()
+    view.update()
+    until(lambda: view.engine.words == "Looking for the server")
+
+
+def test_a_viewport_without_engine_stops_by_itself(addon, scene, server, box, view):
+    box()
+    view.update()
+    viewport, view.engine = view.viewport, None
+    until(lambda: viewport not in addon("session").views or viewport._engine() is not None)
+
+
+def test_the_picture_lies_in_the_cameras_frame(addon, scene, view):
+    depsgraph = bpy.context.evaluated_depsgraph_get()
+    projection = scene.camera.calc_matrix_camera(depsgraph, x=96, y=64)
+    half = Matrix.Diagonal((0.5, 0.5, 1, 1))
+    view.context.region_data.window_matrix = half @ projection
+    where = addon("viewport")._rectangle(view.context, depsgraph)
+    assert where == pytest.approx((75, 50, 225, 150), abs=0.01)
+    view.context.region_data.view_perspective = "PERSP"
+    assert addon("viewport")._rectangle(view.context, depsgraph) == (0, 0, 300, 200)
+
+
+def test_latest_wins_while_the_hand_moves(scene, server, box, view):
+    thing = box()
+    for step in range(30):
+        thing.location.x = step / 10
+        view.update()
+    until(lambda: view.engine.words == "Done")
+    previews = [request for request in server.requests if request.kind == "preview"]
+    assert len(previews) <= 4, "outdated positions are skipped"
+    assert previews[-1].scene.placements[0].box.pose[3] == pytest.approx(2.9)
+    assert flat_picture(1, 1).image[0, 0].tolist() == view.viewport.live.picture[0, 0].tolist()
