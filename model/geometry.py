@@ -249,7 +249,8 @@ def roi_align(features: Tensor, rectangles: Tensor, output: int = 2, samples: in
     grid = torch.stack([u[:, :, None, :].expand(-1, -1, steps, -1), v[:, :, :, None].expand(-1, -1, -1, steps)], -1)
     grid = grid.reshape(batch, count * steps, steps, 2) * 2 - 1
     read = torch.nn.functional.grid_sample(features, grid, align_corners=False, padding_mode="border")
-    read = read.view(batch, -1, count, output, samples, output, samples).mean((4, 6))  # [B, C, N, o, o]
+    channels = features.shape[1]
+    read = read.view(batch, channels, count, output, samples, output, samples).mean((4, 6))  # [B, C, N, o, o]
     return read.flatten(-2).permute(0, 2, 3, 1)
 
 

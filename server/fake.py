@@ -167,8 +167,8 @@ class FakeServer:
                     self._take(socket.recv_multipart())
                 self._act(socket)
         finally:
-            socket.close(linger=0)
-            context.destroy(linger=0)
+            socket.close(linger=200)  # what was said before `Die` arrives
+            context.destroy(linger=200)
 
     def _take(self, frames: list[bytes]) -> None:
         client, body = frames[0], frames[1:]

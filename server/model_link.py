@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import signal
 from collections.abc import Sequence
+from pathlib import Path
 from time import monotonic
 from typing import Any
 
@@ -39,7 +40,18 @@ class ModelLink:
         self.start()
 
     def start(self) -> None:
+        """Raises nothing: without weights the state is FAILED and `problem` says so."""
         self._number += 1
+        weights = Path(self._settings["weights"])
+        if not (weights / "model_index.json").exists():
+            self.state, self._failed_at = ModelState.FAILED, monotonic()
+            self.problem = ProtocolError(
+                ErrorCode.WEIGHTS,
+                f"There are no weights in {weights}.",
+                "Name the folder of a trained model with --weights; the shipped one is model/weights/base.",
+            )
+            _log.error("%s", self.problem)
+            return
         self.state, self.problem = ModelState.STARTING, None
         self._process = WorkerProcess(self._context, self._inbox, self._number, self._settings)
 

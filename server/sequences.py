@@ -92,7 +92,7 @@ class SequenceStore:
         for left_over in folder.glob("*/.*.part"):
             left_over.unlink(missing_ok=True)
         self.jobs: dict[str, StoredSequence] = {job.job: job for job in self._read()}
-        self.bytes = sum(path.stat().st_size for path in folder.glob("*/*") if path.is_file())
+        self.bytes = sum(path.stat().st_size for path in folder.glob("*/frame_*"))
 
     def _read(self) -> Iterator[StoredSequence]:
         for path in sorted(self.folder.glob("*/request.bin")):

@@ -10,7 +10,7 @@ from time import monotonic
 
 import zmq
 
-from .connection import Change, Connection, checked_ready, lost, silent, unreachable, wrong_keys
+from .connection import Change, Connection, lost, silent, unreachable, wrong_keys
 from .errors import ErrorCode, ProtocolError
 from .events import Event, Failed, ModelState, Pong, Ready
 from .limits import Limits
@@ -96,7 +96,7 @@ class Loop:
 
     def _greeted(self, event: Event) -> None:
         try:
-            self.ready = checked_ready(event)
+            self.ready = self._connection.greeted(event)
         except ProtocolError as refusal:
             self.state, self.problem = ConnectionState.REFUSED, refusal
             for number in list(self._open):

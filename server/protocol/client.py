@@ -19,7 +19,7 @@ import zmq
 
 from .address import DEFAULT_ADDRESS
 from .api import Box, Camera, RenderSettings, Scene
-from .connection import Change, Connection, Keys, checked_ready, lost, silent, unreachable, wrong_keys
+from .connection import Change, Connection, Keys, lost, silent, unreachable, wrong_keys
 from .errors import ErrorCode, ProtocolError
 from .events import (
     AssetFile,
@@ -95,7 +95,7 @@ class Client:
                 raise unreachable(self.address, self.timeout)
             self._connection.wait(0.2)
         self._connection.send(hello)
-        return checked_ready(self._next_event())
+        return self._connection.greeted(self._next_event())
 
     @property
     def address(self) -> str:

@@ -12,6 +12,7 @@ from zmq.utils.monitor import recv_monitor_message
 from .address import is_loopback, parse_address
 from .errors import ErrorCode, ProtocolError
 from .events import Event, Failed, Ready
+from .limits import Limits
 from .messages import PROTOCOL, Message
 from .wire import event_from_wire, to_wire, version_refusal
 
@@ -68,6 +69,7 @@ class Connection:
                 f"{self.address} is on another machine and no keys were given.",
                 "Give the folder of keys that the server was started with.",
             )
+        self.most_bytes = Limits().message_bytes  # of a message; the server's own when it has told it
         self.socket = context.socket(zmq.DEALER)
         try:
             self._configure(keys)
@@ -114,9 +116,17 @@ class Connection:
         return found
 
     def send(self, message: Message) -> None:
-        """Never waits; raises ProtocolError (lost) when nobody takes the message."""
+        """Never waits; raises ProtocolError when nobody takes the message, or when it is too large."""
+        frames = to_wire(message)
+        size = sum(map(len, frames))
+        if size > self.most_bytes:
+            raise ProtocolError(
+                ErrorCode.TOO_LARGE,
+                f"The message has {size / 1e6:.1f} MB, which is larger than the server takes.",
+                f"Make the picture smaller (limit 'message_bytes': {self.most_bytes / 1e6:.1f} MB).",
+            )
         try:
-            self.socket.send_multipart(to_wire(message), zmq.DONTWAIT, copy=False)
+            self.socket.send_multipart(frames, zmq.DONTWAIT, copy=False)
         except zmq.Again:
             raise lost(self.address) from None
 
@@ -132,6 +142,12 @@ class Connection:
         """Keep sending for `linger` seconds at most."""
         self.socket.disable_monitor()
         self.socket.close(linger=int(linger * 1000))
+
+    def greeted(self, event: Event) -> Ready:
+        """The answer to Hello; from now on the server's limits hold. Raises ProtocolError for a refusal."""
+        ready = checked_ready(event)
+        self.most_bytes = ready.limits.get("message_bytes", self.most_bytes)
+        return ready
 
 
 def checked_ready(event: Event) -> Ready:
