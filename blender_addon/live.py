@@ -92,8 +92,8 @@ class LiveView:
         return changed
 
     def again(self) -> None:
-        """Another server is there: what failed is asked for once more."""
-        if self.problem:
+        """Another server is there: what failed is asked for once more (a scene that was refused still is)."""
+        if self.problem and self._wish is not None:
             self.problem, self._asked = "", None
 
     def stop(self) -> None:

@@ -154,8 +154,8 @@ def test_the_button_does_not_wait(addon, command):
     [
         ("raise SystemExit('no weights here')", "ended by itself: code 1, no weights here"),
         (
-            "import json as j; print(j.dumps({'event': 'failed', 'sentence': 'The store is taken.', 'cure': 'End it.'}))",
-            "ended by itself: The store is taken. End it.",
+            "import json as j; print(j.dumps({'event': 'failed', 'sentence': 'The store is taken.', 'cure': 'End.'}))",
+            "ended by itself: The store is taken. End.",
         ),
         ("", "ended by itself: code 0, it said nothing"),
     ],

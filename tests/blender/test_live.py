@@ -149,6 +149,7 @@ def test_stopping_cancels_and_asks_no_more(view):
 
 def test_a_scene_that_cannot_be_drawn_says_so_and_comes_back(view):
     view.live.refuse("There is no camera.")
+    view.live.again()
     assert view.live.words == "There is no camera." and not view.live.busy
     view.wish(0, now=0)
     view.live.advance(0)
