@@ -31,45 +31,39 @@ def sunlight(solids: Solids, around: Surroundings, frame: Tensor, point: Tensor,
     softness = pick(around.softness, frame) * DISC
     softness = softness.expand(len(part))
     dark = torch.zeros_like(place[0])
-    index, caster = _candidates(solids, frame, place, softness, part)
+    index, caster = _candidates(solids, frame, place, softness)
     boxes = solids.kinds[0].stop
-    for cover, table, mine in (
-        (straight_cover, solids.straight, (caster < boxes).nonzero()[:, 0]),
-        (round_cover, solids.round, (caster >= boxes).nonzero()[:, 0]),
+    for cover, table, first, mine in (
+        (straight_cover, solids.straight, 0, caster < boxes),
+        (round_cover, solids.round, boxes, caster >= boxes),
     ):
-        rows, which = index.index_select(0, mine), caster.index_select(0, mine)
-        column = table.index_select(1, which if cover is straight_cover else which - boxes)
-        covered = cover(column, place.index_select(1, rows), softness.index_select(0, rows))
-        dark.index_add_(0, rows, (1 - 0.9999 * covered).log())
+        mine = mine.nonzero()[:, 0]
+        row, which = index.index_select(0, mine), caster.index_select(0, mine)
+        column = table.index_select(1, which - first)
+        covered = cover(column, place.index_select(1, row), softness.index_select(0, row))
+        covered = covered * (part.index_select(0, row) != which)
+        dark.index_add_(0, row, (1 - 0.9999 * covered).log())
     return dark.exp()
 
 
 def _near(bounds: Tensor, place: Tensor, softness: Tensor) -> Tensor:
-    """Whether points [3, Q] along the light's axes may be shaded from inside `bounds` [5, Q]."""
+    """Whether points [3, ...] along the light's axes may be shaded from inside `bounds` [5, ...]."""
     reach = softness * (bounds[4] - place[2]) + _SHARPEST
     return torch.maximum((place[0] - bounds[0]).abs() - bounds[2], (place[1] - bounds[1]).abs() - bounds[3]) < reach
 
 
-def _candidates(solids: Solids, frame: Tensor, place: Tensor, softness: Tensor, part: Tensor) -> tuple[Tensor, Tensor]:
+def _candidates(solids: Solids, frame: Tensor, place: Tensor, softness: Tensor) -> tuple[Tensor, Tensor]:
     """Pairs of a point [Q] and a part [Q] that may shade it: by the objects' bounds, then by the parts'."""
-    rows, objects = [], []
-    shade = solids.object_shade.view(5, -1, MAX_OBJECTS)
+    rows, casters = [], []
     for slot in solids.boxes.present.any(0).nonzero()[:, 0].tolist():
-        near = _near(pick(shade[:, :, slot], frame), place, softness).nonzero()[:, 0]
-        rows.append(near)
-        objects.append(frame.index_select(0, near) * MAX_OBJECTS + slot)
-    if not rows:
-        return part[:0], part[:0]
-    row, obj = torch.cat(rows), torch.cat(objects)
-    counts = solids.parts_of.index_select(0, obj)
-    ends = counts.cumsum(0)
-    first = solids.first_part.index_select(0, obj) - ends + counts
-    row, first = row.repeat_interleave(counts), first.repeat_interleave(counts)
-    caster = solids.part_list.index_select(0, first + torch.arange(len(row), device=row.device))
-    bounds = solids.part_shade.index_select(1, caster)
-    near = _near(bounds, place.index_select(1, row), softness.index_select(0, row))
-    near = (near & (part.index_select(0, row) != caster)).nonzero()[:, 0]
-    return row.index_select(0, near), caster.index_select(0, near)
+        row = _near(pick(solids.object_shade[:, slot], frame), place, softness).nonzero()[:, 0]
+        mine, here, soft = frame.index_select(0, row), place.index_select(1, row), softness.index_select(0, row)
+        near = _near(pick(solids.part_shade[:, slot], mine), here[:, None], soft)  # [K, number of rows]
+        part, point = near.nonzero().T.contiguous()
+        number = part * solids.part_number.shape[-1] + mine.index_select(0, point)
+        casters.append(solids.part_number[slot].flatten().index_select(0, number))
+        rows.append(row.index_select(0, point))
+    return (torch.cat(rows), torch.cat(casters)) if rows else (frame[:0], frame[:0])
 
 
 def _between(half: Tensor, off: Tensor, radius: Tensor) -> Tensor:

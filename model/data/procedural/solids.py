@@ -28,23 +28,20 @@ class Solids:
     """O = F * MAX_OBJECTS object slots of F frames and their P parts, sorted by kind.
 
     boxes [F, MAX_OBJECTS]; to_box [12, O] world to box coordinates (rows of a 3 x 4 matrix), size [3, O] metres,
-    material [3, O]: roughness, sheen, texture scale; parts_of [O]: number of parts; part_list [P]: parts object
-    after object, first_part [O] where each object's begin in it.
+    material [3, O]: roughness, sheen, texture scale.
     kinds: where boxes, ellipsoids and cylinders lie among the parts; per part: object [P] (slot of O), to_part
     [12, P], kind, top, texture [P], colour [3, P]; pixel_rays [12, P]: direction = x [:3] + y [3:6] + [6:9] of
     the pixel (x, y) and origin [9:] in the part's coordinates; rectangle [4, P] int: left, top, width, height.
-    light_axes [9, F]: two axes across the light and the one towards it; object_shade [5, O] and part_shade [5, P]:
-    their bounds along these axes, middles (2), half extents (2) and highest point; straight [24, .] and
-    round [17, .]: outlines of boxes and of ellipsoids and cylinders, see `shadows`.
+    light_axes [9, F]: two axes across the light and the one towards it; object_shade [5, N, F] and part_shade
+    [5, N, K, F] of N slots and their K parts: bounds along these axes, as middles (2), half extents (2; negative where
+    there is nothing) and highest point; part_number [N, K, F]; straight [25, .] and round [17, .]: outlines of boxes
+    and of ellipsoids and cylinders, see `shadows`.
     """
 
     boxes: Boxes
     to_box: Tensor
     size: Tensor
     material: Tensor
-    parts_of: Tensor
-    first_part: Tensor
-    part_list: Tensor
     kinds: tuple[slice, slice, slice]
     object: Tensor
     to_part: Tensor
@@ -57,6 +54,7 @@ class Solids:
     light_axes: Tensor
     object_shade: Tensor
     part_shade: Tensor
+    part_number: Tensor
     straight: Tensor
     round: Tensor
 
@@ -88,10 +86,10 @@ def _tensor(table: np.ndarray, device: torch.device) -> Tensor:
 
 def _object_tables(built: dict[int, Built], slots: int) -> dict[str, np.ndarray]:
     pose, size = np.tile(np.eye(4), (slots, 1, 1)), np.ones((slots, 3))
-    present, count = np.zeros(slots, bool), np.zeros(slots, int)
+    present = np.zeros(slots, bool)
     material = np.zeros((slots, 3))
     for slot, b in built.items():
-        pose[slot], size[slot], present[slot], count[slot] = b.pose, b.size, True, len(b.instance.kinds)
+        pose[slot], size[slot], present[slot] = b.pose, b.size, True
         material[slot] = *b.instance.material[:2], b.texture_scale
     lead = (-1, MAX_OBJECTS)
     return {
@@ -101,8 +99,6 @@ def _object_tables(built: dict[int, Built], slots: int) -> dict[str, np.ndarray]
         "to_box": (np.linalg.inv(pose)[:, :3] / size[:, :, None]).reshape(-1, 12).T,
         "size": size.T,
         "material": material.T,
-        "parts_of": count,
-        "first_part": np.cumsum(count) - count,
     }
 
 
@@ -124,7 +120,7 @@ def _part_tables(built: dict[int, Built]) -> dict:
         "top": tops[order],
         "texture": textures[order],
         "colour": colours[order].T,
-        "part_list": np.argsort(order, kind="stable"),
+        "place": np.concatenate([np.arange(0), *(np.arange(len(i.kinds)) for i in one)])[order],
     }
 
 
@@ -165,16 +161,22 @@ def _shades(tables, to_part, from_part, axes, slots: int) -> dict[str, np.ndarra
     middle = (axes @ from_part[:, :3, 3:])[..., 0].T
     half = (axes @ from_part[:, :3, :3] / 2).transpose(1, 2, 0)  # [light axis, part axis, P]
     reach = np.abs(half).sum(1)
-    low, high = np.full((3, slots), np.inf), np.full((3, slots), -np.inf)
-    for axis in range(3):
-        np.minimum.at(low[axis], tables["object"], middle[axis] - reach[axis])
-        np.maximum.at(high[axis], tables["object"], middle[axis] + reach[axis])
-    low[:, tables["parts_of"] == 0] = high[:, tables["parts_of"] == 0] = 1e6  # of empty slots: nowhere
+    bounds = np.stack([*middle[:2], *reach[:2], middle[2] + reach[2]])
+    within = tables.pop("place")  # number of each part in its object
+    shade = np.full((5, slots, within.max(initial=0) + 1), -1e6)
+    number = np.zeros(shade.shape[1:], int)
+    shade[:, tables["object"], within], number[tables["object"], within] = bounds, np.arange(len(within))
+    none = shade[2:4] < 0
+    low = np.where(none, 1e6, shade[:2] - shade[2:4]).min(-1)
+    high = np.where(none, -1e6, shade[:2] + shade[2:4]).max(-1)
+    whole = np.concatenate([(low + high) / 2, (high - low) / 2, shade[4:].max(-1)])
+    by_slot = (-1, MAX_OBJECTS)
     straight = tables["kind"] == BOX
     curved = ~straight
     return {
-        "part_shade": np.stack([*middle[:2], *reach[:2], middle[2] + reach[2]]),
-        "object_shade": np.stack([*(low + high)[:2] / 2, *(high - low)[:2] / 2, high[2]]),
+        "part_shade": np.moveaxis(shade.reshape(5, *by_slot, shade.shape[-1]), 1, -1),
+        "object_shade": np.moveaxis(whole.reshape(5, *by_slot), 1, -1),
+        "part_number": np.moveaxis(number.reshape(*by_slot, shade.shape[-1]), 0, -1),
         "straight": _straight(to_part[straight], axes[straight], half[:2, :, straight]),
         "round": _round(middle[:, curved], half[:, :, curved], tables["kind"][curved], tables["top"][curved]),
     }
