@@ -52,6 +52,7 @@ from .sampling import flow_times, sample_flow, starting_latents
 from .scene import Box, PinholeCamera, RenderSettings, Scene
 from .schedulers import sample_scheduler
 from .surface import SurfaceNetwork
+from .texture import hole_texture
 
 OnStep = Callable[[int, np.ndarray], None]
 
@@ -340,6 +341,9 @@ class NeuralAssetsPipeline(DiffusionPipeline):
             if size != (posed.height, posed.width):
                 region = self._region(prepared, posed.camera, posed.boxes, full)
             made = compose(fusion, full.image, decoded, region) if settings.transfer else decoded
+            if settings.transfer:
+                hole = 1 - full.seen - full.unseen - full.background
+                made = made + hole_texture(full.image, hole * region, full.background)
             surface = fusion.surface(layers)
         else:
             made, surface = decoded, _front_boxes(layers)
