@@ -35,36 +35,11 @@ from .geometry import (
 )
 from .holes import RIM, fill_background
 from .layers import BoxLayers, box_layers
+from .sources import Sources, best_entries
+from .splatting import splat
 
 FALLBACK = 0.3  # share of the way from a ray's entry to its exit where an unseen surface is assumed
 _FAR = 1e4  # metres: what is above the ground plane counts as this far away
-_DEPTH_STEPS = 2**20
-
-
-@dataclass(frozen=True)
-class Sources:
-    """Where appearance comes from, E (object, view) entries for B target pictures.
-
-    atlas: rows are (r, g, b) 0..1; frame [E] target picture, slot [E] object, view [E] atlas view,
-    label [E] the object's label in that view; intrinsics [V, 4] of the views;
-    to_camera [E, 4, 4] box-to-camera in the view, size [E, 3] metres in the view;
-    points [Q, 3] box coordinates of all seen surface points and point_entry [Q] whose they are;
-    background_view [B] (-1: none) with background_camera [B] and ground [B] metres (world z).
-    """
-
-    atlas: Atlas
-    frame: Tensor
-    slot: Tensor
-    view: Tensor
-    label: Tensor
-    intrinsics: Tensor
-    to_camera: Tensor
-    size: Tensor
-    points: Tensor
-    point_entry: Tensor
-    background_view: Tensor
-    background_camera: Camera
-    ground: Tensor
 
 
 @dataclass(frozen=True)
@@ -149,64 +124,6 @@ class _Candidate:
     colour: Tensor  # [B*P, 3]
     alpha: Tensor  # [B*P]
     seen: bool
-
-
-def splat(sources: Sources, camera: Camera, boxes: Boxes, rows: int, columns: int) -> tuple[Tensor, Tensor]:
-    """Surface points into the target with a depth test: entry [B, h, w] (-1: none), depth [B, h, w] metres.
-
-    Gaps of a few cells inside a surface are closed from its neighbours (two rounds of dilation).
-    """
-    device, batch = boxes.pose.device, boxes.size.shape[0]
-    cells = rows * columns
-    buffer = torch.full((batch * cells,), torch.iinfo(torch.int64).max, device=device)
-    if sources.points.shape[0] and boxes.size.shape[1]:
-        frame, slot = sources.frame[sources.point_entry], sources.slot[sources.point_entry]
-        to_camera = box_to_camera(camera, boxes)[frame, slot]  # [Q, 4, 4]
-        points = from_box_coordinates(sources.points, to_camera, boxes.size[frame, slot])
-        uvd = project_each(points, camera.intrinsics[frame])
-        column, row = (uvd[:, 0] * columns).floor().long(), (uvd[:, 1] * rows).floor().long()
-        ok = (column >= 0) & (column < columns) & (row >= 0) & (row < rows) & (uvd[:, 2] > NEAR)
-        ok = ok & boxes.present[frame, slot]
-        quantised = (uvd[:, 2].clamp(NEAR, 1e3).log() * (_DEPTH_STEPS / 20) + _DEPTH_STEPS / 2).long()
-        key = (quantised << 32) | sources.point_entry
-        index = (frame * cells + row * columns + column)[ok]
-        buffer.scatter_reduce_(0, index, key[ok], "amin")
-    filled = buffer != torch.iinfo(torch.int64).max
-    entry = torch.where(filled, buffer & 0xFFFFFFFF, -1).view(batch, rows, columns)
-    log_depth = ((buffer >> 32).float() - _DEPTH_STEPS / 2) * (20 / _DEPTH_STEPS)
-    depth = torch.where(filled, log_depth.exp(), 0.0).view(batch, rows, columns)
-    for _ in range(2):
-        entry, depth = _dilate(entry, depth)
-    return entry, depth
-
-
-def _dilate(entry: Tensor, depth: Tensor) -> tuple[Tensor, Tensor]:
-    """Give empty cells the nearest-to-camera of their eight neighbours."""
-    far = torch.where(entry >= 0, depth, torch.inf)
-    padded = torch.nn.functional.pad(far[:, None], (1, 1, 1, 1), value=torch.inf)
-    windows = torch.nn.functional.unfold(padded, 3).view(entry.shape[0], 9, *entry.shape[1:])
-    names = torch.nn.functional.pad(entry[:, None].float(), (1, 1, 1, 1), value=-1)
-    names = torch.nn.functional.unfold(names, 3).view_as(windows)
-    near, which = windows.min(1)
-    empty = (entry < 0) & torch.isfinite(near)
-    chosen = names.gather(1, which[:, None])[:, 0].long()
-    return torch.where(empty, chosen, entry), torch.where(empty, near, depth)
-
-
-def best_entries(sources: Sources, camera: Camera, boxes: Boxes) -> Tensor:
-    """For each object [B, N] the entry whose source saw it most nearly as the target does (-1: none)."""
-    batch, count = boxes.size.shape[:2]
-    best = torch.full((batch * max(count, 1),), -1, device=boxes.pose.device)
-    if count == 0 or sources.frame.shape[0] == 0:
-        return best.view(batch, -1)[:, :count]
-    now = rigid_inverse(box_to_camera(camera, boxes)[sources.frame, sources.slot])[:, :3, 3]
-    then = rigid_inverse(sources.to_camera)[:, :3, 3]
-    score = torch.nn.functional.cosine_similarity(now, then, dim=-1)  # same side of the box seen
-    index = sources.frame * count + sources.slot
-    top = torch.full_like(best, -2, dtype=score.dtype).scatter_reduce(0, index, score, "amax")
-    winners = (score == top[index]).nonzero()[:, 0]
-    best[index[winners]] = winners
-    return best.view(batch, count)
 
 
 def _read(sources: Sources, pixels: _Pixels, entry: Tensor, depth: Tensor) -> tuple[Tensor, Tensor]:

@@ -13,9 +13,10 @@ from torch.nn.functional import avg_pool2d, interpolate, pixel_unshuffle
 from transformers import ViTModel
 
 from .atlas import BACKGROUND, atlas_of_batch
-from .carried import Carried, Sources
+from .carried import Carried
 from .geometry import Boxes, Camera, box_to_camera, boxes_2d, pixel_centres, roi_align
 from .layers import LAYERS, BoxLayers, surface_coordinates, visible_slot
+from .sources import Sources
 
 GREY = 0.5
 

@@ -18,7 +18,7 @@ from torch import Tensor
 from transformers import ViTModel
 
 from .assets import BackgroundAsset, NeuralAsset
-from .carried import Carried, best_entries, carry
+from .carried import Carried, carry
 from .conditions import Surface, denoiser_maps
 from .config import ModelConfig, model_config
 from .denoiser import Condition, denoise, token_mask
@@ -51,6 +51,7 @@ from .refresh import refreshed
 from .sampling import flow_times, sample_flow, starting_latents
 from .scene import Box, PinholeCamera, RenderSettings, Scene
 from .schedulers import sample_scheduler
+from .sources import best_entries
 from .surface import SurfaceNetwork
 from .texture import hole_texture
 

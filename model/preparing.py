@@ -11,10 +11,10 @@ from torch.nn.functional import interpolate
 
 from .assets import BackgroundAsset, NeuralAsset
 from .atlas import BACKGROUND, UNUSED, build_atlas
-from .carried import Sources
 from .encoding import boxes_tensor, camera_tensor, image_tensor, resized, view_coordinates
 from .geometry import Boxes, Camera, rigid_inverse
 from .scene import Box, PinholeCamera, Scene
+from .sources import Sources
 
 _MINE = 0  # label of an object's pixels in its own views
 

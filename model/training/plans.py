@@ -31,10 +31,10 @@ PLANS: dict[str, Plan] = {
             "surface": replace(_BASE, minutes=40, batch=8, learning_rate=5e-4, decay=0.998),
             "denoiser": replace(_BASE, minutes=60, batch=8, learning_rate=4e-4, decay=0.998),
             "few_step": replace(_BASE, minutes=30, batch=8, learning_rate=2e-4, decay=0.998),
-            "fusion": replace(_BASE, minutes=20, batch=8, learning_rate=1e-3, decay=0.995),
+            "fusion": replace(_BASE, minutes=60, batch=8, learning_rate=1e-3, decay=0.998),
         },
         cached_pairs=2048,
-        window=Window(192),
+        window=Window(96, refresh=3),
         bf16=False,
     ),
     # one data-centre GPU, 30 minutes in legs of 9 (some minutes go to starting and fetching)

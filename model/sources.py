@@ -1,0 +1,53 @@
+"""Where the appearance of a scene comes from: the views of its assets and its background, in tables."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from .atlas import Atlas
+from .geometry import Boxes, Camera, box_to_camera, rigid_inverse
+
+
+@dataclass(frozen=True)
+class Sources:
+    """Where appearance comes from, E (object, view) entries for B target pictures.
+
+    atlas: rows are (r, g, b) 0..1; frame [E] target picture, slot [E] object, view [E] atlas view,
+    label [E] the object's label in that view; intrinsics [V, 4] of the views;
+    to_camera [E, 4, 4] box-to-camera in the view, size [E, 3] metres in the view;
+    points [Q, 3] box coordinates of all seen surface points and point_entry [Q] whose they are;
+    background_view [B] (-1: none) with background_camera [B] and ground [B] metres (world z).
+    """
+
+    atlas: Atlas
+    frame: Tensor
+    slot: Tensor
+    view: Tensor
+    label: Tensor
+    intrinsics: Tensor
+    to_camera: Tensor
+    size: Tensor
+    points: Tensor
+    point_entry: Tensor
+    background_view: Tensor
+    background_camera: Camera
+    ground: Tensor
+
+
+def best_entries(sources: Sources, camera: Camera, boxes: Boxes) -> Tensor:
+    """For each object [B, N] the entry whose source saw it most nearly as the target does (-1: none)."""
+    batch, count = boxes.size.shape[:2]
+    best = torch.full((batch * max(count, 1),), -1, device=boxes.pose.device)
+    if count == 0 or sources.frame.shape[0] == 0:
+        return best.view(batch, -1)[:, :count]
+    now = rigid_inverse(box_to_camera(camera, boxes)[sources.frame, sources.slot])[:, :3, 3]
+    then = rigid_inverse(sources.to_camera)[:, :3, 3]
+    score = torch.nn.functional.cosine_similarity(now, then, dim=-1)  # same side of the box seen
+    index = sources.frame * count + sources.slot
+    top = torch.full_like(best, -2, dtype=score.dtype).scatter_reduce(0, index, score, "amax")
+    winners = (score == top[index]).nonzero()[:, 0]
+    best[index[winners]] = winners
+    return best.view(batch, count)

@@ -1,0 +1,53 @@
+"""Surface points of the sources, seen from the target camera."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from .geometry import NEAR, Boxes, Camera, box_to_camera, from_box_coordinates, project_each
+from .sources import Sources
+
+_DEPTH_STEPS = 2**20
+
+
+def splat(sources: Sources, camera: Camera, boxes: Boxes, rows: int, columns: int) -> tuple[Tensor, Tensor]:
+    """Surface points into the target with a depth test: entry [B, h, w] (-1: none), depth [B, h, w] metres.
+
+    Gaps of a few cells inside a surface are closed from its neighbours (two rounds of dilation).
+    """
+    device, batch = boxes.pose.device, boxes.size.shape[0]
+    cells = rows * columns
+    buffer = torch.full((batch * cells,), torch.iinfo(torch.int64).max, device=device)
+    if sources.points.shape[0] and boxes.size.shape[1]:
+        frame, slot = sources.frame[sources.point_entry], sources.slot[sources.point_entry]
+        to_camera = box_to_camera(camera, boxes)[frame, slot]  # [Q, 4, 4]
+        points = from_box_coordinates(sources.points, to_camera, boxes.size[frame, slot])
+        uvd = project_each(points, camera.intrinsics[frame])
+        column, row = (uvd[:, 0] * columns).floor().long(), (uvd[:, 1] * rows).floor().long()
+        ok = (column >= 0) & (column < columns) & (row >= 0) & (row < rows) & (uvd[:, 2] > NEAR)
+        ok = ok & boxes.present[frame, slot]
+        quantised = (uvd[:, 2].clamp(NEAR, 1e3).log() * (_DEPTH_STEPS / 20) + _DEPTH_STEPS / 2).long()
+        key = (quantised << 32) | sources.point_entry
+        index = (frame * cells + row * columns + column)[ok]
+        buffer.scatter_reduce_(0, index, key[ok], "amin")
+    filled = buffer != torch.iinfo(torch.int64).max
+    entry = torch.where(filled, buffer & 0xFFFFFFFF, -1).view(batch, rows, columns)
+    log_depth = ((buffer >> 32).float() - _DEPTH_STEPS / 2) * (20 / _DEPTH_STEPS)
+    depth = torch.where(filled, log_depth.exp(), 0.0).view(batch, rows, columns)
+    for _ in range(2):
+        entry, depth = _dilate(entry, depth)
+    return entry, depth
+
+
+def _dilate(entry: Tensor, depth: Tensor) -> tuple[Tensor, Tensor]:
+    """Give empty cells the nearest-to-camera of their eight neighbours."""
+    far = torch.where(entry >= 0, depth, torch.inf)
+    padded = torch.nn.functional.pad(far[:, None], (1, 1, 1, 1), value=torch.inf)
+    windows = torch.nn.functional.unfold(padded, 3).view(entry.shape[0], 9, *entry.shape[1:])
+    names = torch.nn.functional.pad(entry[:, None].float(), (1, 1, 1, 1), value=-1)
+    names = torch.nn.functional.unfold(names, 3).view_as(windows)
+    near, which = windows.min(1)
+    empty = (entry < 0) & torch.isfinite(near)
+    chosen = names.gather(1, which[:, None])[:, 0].long()
+    return torch.where(empty, chosen, entry), torch.where(empty, near, depth)
