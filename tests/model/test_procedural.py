@@ -94,6 +94,20 @@ def test_boxes_bound_their_objects_tightly(family):
     assert build_parts(placed).size.max() == pytest.approx(1.0, abs=1e-5)
 
 
+def test_no_part_is_seen_outside_its_rectangle(source, monkeypatch):
+    """Every part tested against every pixel gives the same frames."""
+    rectangles = source.pairs(4, 48, 9, tasks=("all",))
+
+    def everywhere(*arguments) -> Solids:
+        solids = pack_solids(*arguments)
+        whole = torch.tensor([0, 0, 48, 48])[:, None].expand_as(solids.rectangle)
+        return replace(solids, rectangle=whole)
+
+    monkeypatch.setattr("model.data.procedural.frames.pack_solids", everywhere)
+    full = source.pairs(4, 48, 9, tasks=("all",))
+    assert same(full.source, rectangles.source) and same(full.target, rectangles.target)
+
+
 def brute_force_hits(solids: Solids, point: np.ndarray, ways: np.ndarray) -> np.ndarray:
     """Whether rays from `point` along `ways` [W, 3] meet any part, by fine steps through the parts' own shapes."""
     along = np.linspace(0.005, 3, 300)

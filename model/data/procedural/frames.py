@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import torch
 from torch import Tensor
 
@@ -14,22 +12,9 @@ from .shading import Seen, look, tone
 from .solids import Solids, pack_solids
 from .surroundings import FAR, Surroundings
 from .vectors import pick, place, turn
-from .visibility import Candidates, grid_candidates, sub_candidates, trace
+from .visibility import Candidates, Rays, grid_candidates, sub_candidates, trace
 
 _SHIFTS = ((0.25, 0.25), (-0.25, 0.25), (0.25, -0.25))  # of a pixel, beside its centre
-
-
-@dataclass(frozen=True)
-class Rays:
-    """Rays [R] of frames [R] through places x, y [R] in pixels: origin [3, R] or [3, 1] and direction [3, R] in the
-    world, with camera depth 1; pixel [F]: metres a pixel spans at that depth."""
-
-    frame: Tensor
-    x: Tensor
-    y: Tensor
-    origin: Tensor
-    direction: Tensor
-    pixel: Tensor
 
 
 @torch.no_grad()
@@ -58,8 +43,7 @@ def _rays(camera: Camera, frame: Tensor, x: Tensor, y: Tensor, size: int) -> Ray
 
 def _look(solids: Solids, around: Surroundings, rays: Rays, candidates: list[Candidates]) -> Seen:
     """What rays see, in sRGB."""
-    hits = trace(solids, candidates, rays.direction, rays.x, rays.y)
-    seen = look(solids, around, rays.frame, rays.origin, rays.direction, hits, rays.pixel)
+    seen = look(solids, around, rays, trace(solids, candidates, rays))
     return Seen(tone(seen.colour, pick(around.exposure, rays.frame)), seen.distance, seen.object, seen.normal)
 
 

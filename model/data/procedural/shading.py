@@ -25,7 +25,7 @@ from .surroundings import (
 )
 from .textures import pattern
 from .vectors import dot, pick, place, unit
-from .visibility import Hits
+from .visibility import Hits, Rays
 
 
 @dataclass(frozen=True)
@@ -52,42 +52,39 @@ class Points:
     part: Tensor
 
 
-def look(
-    solids: Solids, around: Surroundings, frame: Tensor, origin: Tensor, direction: Tensor, hits: Hits, pixel: Tensor
-) -> Seen:
-    """What rays [3, R] of frames [R] see; pixel [F]: metres a pixel spans at depth 1.
-
-    The background's points come first, then the objects', then the sky."""
-    plane, surface = background_hit(around.of(frame), origin, direction)
-    free = torch.ones_like(surface, dtype=torch.bool)
-    free[hits.ray] = False
-    ground = (free & (surface != SKY)).nonzero()[:, 0]
-    sky = (free & (surface == SKY)).nonzero()[:, 0]
-    rays, order = torch.cat([ground, hits.ray]), torch.cat([ground, hits.ray, sky])
-    frames, ways = frame.index_select(0, order), direction.index_select(1, order)
-    solid = len(rays)
-    distance = torch.cat([plane.index_select(0, ground), hits.distance])
-    normal = torch.cat([background_normal(surface.index_select(0, ground)), hits.normal], 1)
-    unit_ways = unit(ways)
-    start = origin if origin.shape[1] == 1 else origin.index_select(1, rays)
-    point = start + ways[:, :solid] * distance
-    way = unit_ways[:, :solid]
-    wide = pick(pixel, frames[:solid]) * distance / dot(way, normal).abs().clamp_min(0.05)
-    points = Points(frames[:solid], point, normal, way, wide, surface.index_select(0, ground), hits.part)
-    colour = _lit(solids, around, points)
-    s = around.of(points.frame)
-    haze = (1 - torch.exp(distance * (-1 / 120))) * (s.kind == OPEN)
-    colour = colour + (s.sky_low - colour) * haze
-    far = sky_colour(around.of(frames[solid:]), unit_ways[:, solid:])
-    shape = (3, len(frame))
+def look(solids: Solids, around: Surroundings, rays: Rays, hits: Hits) -> Seen:
+    """What rays see, in linear light."""
+    plane, surface = background_hit(around.of(rays.frame), rays.origin, rays.direction)
     slot = torch.full_like(surface, -1)
     slot[hits.ray] = solids.object.index_select(0, hits.part) % MAX_OBJECTS
+    ground = ((slot < 0) & (surface != SKY)).nonzero()[:, 0]
+    sky = ((slot < 0) & (surface == SKY)).nonzero()[:, 0]
+    index = torch.cat([ground, hits.ray])
+    distance = torch.cat([plane.index_select(0, ground), hits.distance])
+    points = _points(rays, index, distance, surface.index_select(0, ground), hits)
+    s = around.of(points.frame)
+    colour = _lit(solids, around, points)
+    haze = (1 - torch.exp(distance * (-1 / 120))) * (s.kind == OPEN)
+    colour = colour + (s.sky_low - colour) * haze
+    away = unit(rays.direction.index_select(1, sky))
+    far = sky_colour(around.of(rays.frame.index_select(0, sky)), away)
+    index = torch.cat([index, sky])
     return Seen(
-        torch.empty(shape, device=far.device).index_copy_(1, order, torch.cat([colour, far], 1)),
-        plane.index_copy(0, rays, distance),
+        torch.empty_like(rays.direction).index_copy_(1, index, torch.cat([colour, far], 1)),
+        plane.index_copy(0, hits.ray, hits.distance),
         slot,
-        torch.empty(shape, device=far.device).index_copy_(1, order, torch.cat([normal, -unit_ways[:, solid:]], 1)),
+        torch.empty_like(rays.direction).index_copy_(1, index, torch.cat([points.normal, -away], 1)),
     )
+
+
+def _points(rays: Rays, index: Tensor, distance: Tensor, surface: Tensor, hits: Hits) -> Points:
+    """Where the rays `index` end: on the background's `surface` first, then in the hits."""
+    frame, direction = rays.frame.index_select(0, index), rays.direction.index_select(1, index)
+    normal = torch.cat([background_normal(surface), hits.normal], 1)
+    start = rays.origin if rays.origin.shape[1] == 1 else rays.origin.index_select(1, index)
+    way = unit(direction)
+    pixel = pick(rays.pixel, frame) * distance / dot(way, normal).abs().clamp_min(0.05)
+    return Points(frame, start + direction * distance, normal, way, pixel, surface, hits.part)
 
 
 def _lit(solids: Solids, around: Surroundings, p: Points) -> Tensor:
@@ -112,8 +109,8 @@ def _direct(solids: Solids, around: Surroundings, p: Points) -> Tensor:
     part = torch.cat([torch.full_like(p.surface, -1), p.part])
     facing = dot(p.normal, pick(around.light, p.frame)).clamp_min(0)
     bright = (facing > 0).nonzero()[:, 0]
-    frame, place, part = p.frame.index_select(0, bright), p.place.index_select(1, bright), part.index_select(0, bright)
-    clear = sunlight(solids, around, frame, place, part)
+    frame, point = p.frame.index_select(0, bright), p.place.index_select(1, bright)
+    clear = sunlight(solids, around, frame, point, part.index_select(0, bright))
     return facing.index_copy(0, bright, facing.index_select(0, bright) * clear)
 
 

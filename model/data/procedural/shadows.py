@@ -17,6 +17,7 @@ from .surroundings import Surroundings
 from .vectors import pick, turn
 
 DISC = 0.6  # radius of the disc that stands for a light of softness 1 at distance 1
+_STEPS = 2**20  # of the logarithm of what is seen
 _SHARPEST = 0.004  # metres: no edge is sharper
 
 
@@ -30,7 +31,7 @@ def sunlight(solids: Solids, around: Surroundings, frame: Tensor, point: Tensor,
     place = in_light(solids, frame, point)
     softness = pick(around.softness, frame) * DISC
     softness = softness.expand(len(part))
-    dark = torch.zeros_like(place[0])
+    dark = torch.zeros_like(part, dtype=torch.int32)  # of whole numbers the sum does not depend on the order
     index, caster = _candidates(solids, frame, place, softness)
     boxes = solids.kinds[0].stop
     for cover, table, first, mine in (
@@ -42,8 +43,8 @@ def sunlight(solids: Solids, around: Surroundings, frame: Tensor, point: Tensor,
         column = table.index_select(1, which - first)
         covered = cover(column, place.index_select(1, row), softness.index_select(0, row))
         covered = covered * (part.index_select(0, row) != which)
-        dark.index_add_(0, row, (1 - 0.9999 * covered).log())
-    return dark.exp()
+        dark.index_add_(0, row, ((1 - 0.9999 * covered).log() * _STEPS).int())
+    return (dark * (1 / _STEPS)).exp()
 
 
 def _near(bounds: Tensor, place: Tensor, softness: Tensor) -> Tensor:

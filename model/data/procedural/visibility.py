@@ -21,6 +21,19 @@ _SIDE, _PART_BITS = 32, 0xFFFFFFFF
 
 
 @dataclass(frozen=True)
+class Rays:
+    """Rays [R] of frames [R] through places x, y [R] in pixels: origin [3, R] or [3, 1] and direction [3, R] in the
+    world, with camera depth 1; pixel [F]: metres a pixel spans at that depth."""
+
+    frame: Tensor
+    x: Tensor
+    y: Tensor
+    origin: Tensor
+    direction: Tensor
+    pixel: Tensor
+
+
+@dataclass(frozen=True)
 class Candidates:
     """Pairs [Q] of a ray and a part of one kind that it may hit, with the ray's place (x, y) in pixels."""
 
@@ -77,9 +90,9 @@ def sub_candidates(
     return found
 
 
-def trace(solids: Solids, candidates: list[Candidates], directions: Tensor, x: Tensor, y: Tensor) -> Hits:
-    """Nearest hits of rays with world `directions` [3, R] at places x, y [R] in pixels."""
-    nearest = torch.full((len(x),), torch.iinfo(torch.int64).max, device=directions.device)
+def trace(solids: Solids, candidates: list[Candidates], rays: Rays) -> Hits:
+    """Nearest hits of rays."""
+    nearest = torch.full_like(rays.frame, torch.iinfo(torch.int64).max)
     for hit, c in zip((_hit_box, _hit_ellipsoid, _hit_cylinder), candidates, strict=True):
         distance = hit(*_part_ray(solids, c.part, c.x, c.y), solids.top.index_select(0, c.part))
         # Positive floats are ordered as their bits are: one number holds distance and, for equal ones, the part.
@@ -89,8 +102,8 @@ def trace(solids: Solids, candidates: list[Candidates], directions: Tensor, x: T
     ray = (nearest < limit).nonzero()[:, 0]
     key = nearest.index_select(0, ray)
     distance, part = (key >> _SIDE).int().view(torch.float32), key & _PART_BITS
-    normal = _normals(solids, part, distance, x.index_select(0, ray), y.index_select(0, ray))
-    facing = dot(normal, directions.index_select(1, ray))
+    normal = _normals(solids, part, distance, rays.x.index_select(0, ray), rays.y.index_select(0, ray))
+    facing = dot(normal, rays.direction.index_select(1, ray))
     return Hits(ray, part, distance, normal * torch.where(facing > 0, -1.0, 1.0))
 
 
