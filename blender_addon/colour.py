@@ -112,11 +112,15 @@ _HANDLERS = ("depsgraph_update_post", "load_post", "undo_post", "redo_post", "re
 def register() -> None:
     for name in _HANDLERS:
         getattr(bpy.app.handlers, name).append(_settle_all)
-    if hasattr(bpy.data, "scenes"):  # not while Blender starts: then a file is loaded next
+    if hasattr(bpy.data, "scenes"):  # not while Blender starts; then a file is loaded next
         _settle_all()
+    if not bpy.app.background:  # once more when the engine can be chosen
+        bpy.app.timers.register(_settle_all, first_interval=0.0)
 
 
 def unregister() -> None:
+    if bpy.app.timers.is_registered(_settle_all):
+        bpy.app.timers.unregister(_settle_all)
     for name in _HANDLERS:
         getattr(bpy.app.handlers, name).remove(_settle_all)
     for scene in getattr(bpy.data, "scenes", ()):

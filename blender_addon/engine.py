@@ -78,7 +78,7 @@ class NeuralAssetsEngine(bpy.types.RenderEngine):
                 return
             event = pending.wait(_WAIT)
             if isinstance(event, Queued):
-                self.update_stats("", f"Waiting for {event.position + 1} other jobs")
+                self.update_stats("", "Next in line" if event.position == 0 else f"{event.position} jobs go first")
             elif isinstance(event, Progress):
                 self.update_progress(event.fraction)
                 self.update_stats("", f"Step {event.step} of {event.steps}")

@@ -76,9 +76,9 @@ class LiveView:
         self._wish, self._changed_at, self.problem = wish, now, ""
 
     def refuse(self, sentence: str) -> None:
-        """There is nothing to show, and why."""
+        """There is nothing to show, and why: an older picture would show something else."""
         self.stop()
-        self.problem = sentence
+        self.problem, self.picture, self._shown = sentence, None, None
 
     def advance(self, now: float) -> bool:
         """Take in what came and ask for what is next; True when there is something new to show."""

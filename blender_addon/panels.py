@@ -158,10 +158,12 @@ def draw_settings(layout: bpy.types.UILayout, context: bpy.types.Context) -> Non
     column.use_property_split = True
     for name in ("steps", "seed", "guidance"):
         column.prop(settings, name)
-    column.separator()
     column.use_property_decorate = False
-    for name in ("view_side", "draft_side", "draft_steps"):
-        column.prop(settings, name)
+    column.separator()
+    column.label(text="Viewport")
+    column.prop(settings, "view_side", text="At rest")
+    column.prop(settings, "draft_side", text="Moving")
+    column.prop(settings, "draft_steps", text="Steps, moving")
     column.separator()
     column.row().prop(settings, "colours", expand=True)
     if scene.render.engine == colour.ENGINE_ID and settings.colours == "EXACT" and not colour.is_exact(scene):

@@ -7,7 +7,7 @@ from bpy.props import FloatVectorProperty
 
 from .common import Result
 
-# A cube of 1 m standing on its origin, so that an object's scale is its size; the arrow on the front face points up.
+# A cube of 1 m standing on its origin, and an arrow on its front face that points up.
 _CORNERS = [(x, y, z) for z in (0.0, 1.0) for y in (-0.5, 0.5) for x in (-0.5, 0.5)]
 _FACES = [(0, 2, 3, 1), (4, 5, 7, 6), (0, 1, 5, 4), (2, 6, 7, 3), (0, 4, 6, 2), (1, 3, 7, 5)]
 _ARROW = [(0.0, -0.5, 0.2), (0.0, -0.5, 0.8), (-0.2, -0.5, 0.6), (0.2, -0.5, 0.6)]
@@ -15,11 +15,14 @@ _ARROW_EDGES = [(8, 9), (9, 10), (9, 11)]
 
 
 def make_box(name: str, size: tuple[float, float, float]) -> bpy.types.Object:
-    """A box object, not linked anywhere yet. size: full extents in Blender units."""
+    """A box object, not linked anywhere yet. size: full extents in Blender units.
+
+    The mesh has the size and the scale is 1, so that boxes that are children of boxes are not sheared.
+    """
     mesh = bpy.data.meshes.new(name)
-    mesh.from_pydata(_CORNERS + _ARROW, _ARROW_EDGES, _FACES)
+    points = [tuple(part * length for part, length in zip(point, size, strict=True)) for point in _CORNERS + _ARROW]
+    mesh.from_pydata(points, _ARROW_EDGES, _FACES)
     thing = bpy.data.objects.new(name, mesh)
-    thing.scale = size
     thing.display_type = "WIRE"
     thing.neural_assets.is_box = True
     return thing

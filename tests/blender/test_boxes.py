@@ -25,22 +25,33 @@ def _corners(box) -> np.ndarray:
     return unit * box.size @ pose[:3, :3].T + pose[:3, 3]
 
 
-def test_a_new_box_stands_on_the_cursor_with_its_front_along_minus_y(addon, scene, box):
+def test_a_new_box_stands_on_the_cursor_with_its_front_along_minus_y(addon, scene):
     scene.cursor.location = (1, 2, 3)
-    thing = box(scale=(0.4, 0.6, 0.8))
+    bpy.ops.neural_assets.add_box(size=(0.4, 0.6, 0.8))
+    thing = bpy.context.object
+    thing.neural_assets.asset = "asset-1"
     (placement,) = _contents(addon).placements
     assert placement.name == "Box" and placement.asset == "asset-1"
     assert placement.box.size == pytest.approx((0.4, 0.6, 0.8))
     assert np.reshape(placement.box.pose, (4, 4)) == pytest.approx(np.array(Matrix.Translation((1, 2, 3.4))))
     marks = [vertex.co for vertex in thing.data.vertices[8:]]
-    assert marks and all(co.y == pytest.approx(-0.5) and abs(co.x) <= 0.5 and 0 <= co.z <= 1 for co in marks)
+    assert marks and all(co.y == pytest.approx(-0.3) and abs(co.x) <= 0.2 and 0 <= co.z <= 0.8 for co in marks)
 
 
 def test_corners_are_where_blender_has_them(addon, box):
-    thing = box(scale=(0.4, 0.6, 0.8), rotation_euler=(0.3, -0.7, 2.0), location=(1, -2, 0.5))
+    thing = box(scale=(0.8, 1.2, 1.6), rotation_euler=(0.3, -0.7, 2.0), location=(1, -2, 0.5))
     (placement,) = _contents(addon).placements
-    wanted = [thing.matrix_world @ Vector((x, y, z)) for z in (0, 1) for y in (-0.5, 0.5) for x in (-0.5, 0.5)]
+    wanted = [thing.matrix_world @ Vector((x, y, z)) for z in (0, 0.5) for y in (-0.25, 0.25) for x in (-0.25, 0.25)]
     assert _corners(placement.box) == pytest.approx(np.array(wanted), abs=1e-5)
+
+
+def test_children_of_turned_boxes_are_not_sheared(addon, box):
+    bpy.ops.neural_assets.add_box(size=(2, 1, 0.7))
+    table = bpy.context.object
+    table.rotation_euler = (0, 0, 0.5)
+    cup = box("Cup", parent=table, location=(0.3, 0, 0.7), rotation_euler=(0, 0, 0.4))
+    (placement,) = _contents(addon).placements
+    assert placement.box.size == pytest.approx((0.5, 0.5, 0.5)) and cup.parent == table
 
 
 def test_parents_keyframes_and_units_move_the_box(addon, scene, box):
@@ -55,7 +66,7 @@ def test_parents_keyframes_and_units_move_the_box(addon, scene, box):
     scene.unit_settings.scale_length = 0.01
     scene.frame_set(11)
     (placement,) = _contents(addon).placements
-    assert placement.box.size == pytest.approx((0.01, 0.01, 0.01))
+    assert placement.box.size == pytest.approx((0.01, 0.01, 0.01))  # 0.5 units of 1 cm, twice as large
     assert np.reshape(placement.box.pose, (4, 4))[:3, 3] == pytest.approx((0, 0.06, 0.005), abs=1e-6)
 
 
