@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 from .options import Options, default_store
+from .protocol.address import DEFAULT_PORT
 from .protocol.errors import ProtocolError
 from .protocol.limits import Limits
 
@@ -16,7 +17,7 @@ def parser() -> argparse.ArgumentParser:
     plain = Options()
     made = argparse.ArgumentParser(prog="python -m server", description="The server of Neural Assets for Blender.")
     made.add_argument("--bind", default=plain.bind, help="address to listen at; others than loopback need --keys")
-    made.add_argument("--port", type=int, default=0, help="0 (the default): any free port, told in the ready message")
+    made.add_argument("--port", type=int, help=f"0: any free one; default: {DEFAULT_PORT}, or any when that is taken")
     made.add_argument("--weights", type=Path, default=plain.weights, help="folder of the model")
     made.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1, mps")
     made.add_argument("--store", type=Path, default=default_store(), help="folder of assets, sequences and log")

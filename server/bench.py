@@ -40,7 +40,7 @@ AIM = 1.1
 
 def main(arguments: list[str] | None = None) -> int:
     """Print the figures as JSON; exit code 1 when pictures differ."""
-    parser = argparse.ArgumentParser(prog="python -m server.bench", description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(prog="python -m server.bench", description="The way through client and server.")
     parser.add_argument("--weights", type=Path, default=Options().weights)
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--pairs", type=int, default=10)

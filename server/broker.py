@@ -15,6 +15,7 @@ import zmq
 from . import __version__
 from .clients import Clients
 from .desk import Desk
+from .failures import as_refusal
 from .jobs import Jobs
 from .model_link import ModelLink
 from .options import Options
@@ -116,11 +117,9 @@ class Broker:
             self._handle(client, request, body)
         except ProtocolError as error:
             self.clients.refuse(client, number, error)
-        except Exception:
+        except Exception as error:  # noqa: BLE001 - one request must not end the server
             _log.exception("a request was not handled")
-            self.clients.refuse(
-                client, number, ProtocolError(ErrorCode.INTERNAL, "The server stumbled.", "See its log and report it.")
-            )
+            self.clients.refuse(client, number, as_refusal(error))
 
     def _handle(self, client: bytes, request: Request, body: Sequence[Any]) -> None:
         match request:

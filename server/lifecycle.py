@@ -23,7 +23,7 @@ from .broker import Broker
 from .failures import as_refusal
 from .keys import use_keys
 from .options import Options
-from .protocol.address import is_loopback
+from .protocol.address import DEFAULT_PORT, is_loopback
 from .protocol.errors import ErrorCode, ProtocolError
 from .protocol.messages import PROTOCOL
 
@@ -105,7 +105,7 @@ def _socket(context: zmq.Context, options: Options):
     try:
         if ":" in options.bind:
             socket.setsockopt(zmq.IPV6, 1)
-        socket.bind(f"tcp://{host}:{options.port or '*'}")
+        _bind(socket, host, options.port)
         yield socket
     except zmq.ZMQError as error:
         taken = error.errno == zmq.EADDRINUSE
@@ -120,6 +120,17 @@ def _socket(context: zmq.Context, options: Options):
         socket.close()
         if authenticator is not None:
             authenticator.stop()
+
+
+def _bind(socket: zmq.Socket, host: str, port: int | None) -> None:
+    if port is None:
+        try:
+            socket.bind(f"tcp://{host}:{DEFAULT_PORT}")
+            return
+        except zmq.ZMQError as error:
+            if error.errno != zmq.EADDRINUSE:
+                raise
+    socket.bind(f"tcp://{host}:{port or '*'}")
 
 
 def _start_log(options: Options) -> None:

@@ -27,10 +27,11 @@ def default_store() -> Path:
 
 @dataclass(frozen=True)
 class Options:
-    """See `python -m server --help`. port 0: any free one. parent: the process whose end ends the server, 0: none."""
+    """See `python -m server --help`. port None: the usual one, or any when that is taken; 0: any free one.
+    parent: the process whose end ends the server, 0: none."""
 
     bind: str = "127.0.0.1"
-    port: int = 0
+    port: int | None = None
     weights: Path = ROOT / "model" / "weights" / "base"
     device: str = "auto"
     store: Path = field(default_factory=default_store)

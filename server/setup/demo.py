@@ -20,6 +20,7 @@ from .process import ROOT, InstallError, merged, run, say, write_whole
 
 EXAMPLES = ADDON / "examples"
 STEPS, SEED = 8, 1
+SEQUENCE_PERCENT, SEQUENCE_STEPS = 50, 4  # the moving picture is smaller than the stills
 
 
 @dataclass(frozen=True)
@@ -90,6 +91,7 @@ def write_wish(wish: Wish, out: Path, python: Path, extension: Path) -> Path:
     told = {
         "out": str(out), "boxes": str(boxes), "image": str(wish.image.resolve()) if wish.image else None,
         "extension": str(extension), "project": str(ROOT), "steps": STEPS, "seed": SEED,
+        "sequence_percent": SEQUENCE_PERCENT, "sequence_steps": SEQUENCE_STEPS,
         "command": shlex.join([str(python), "-m", "server", "--store", str(out / "store")]),
     }  # fmt: skip
     if os.name == "nt":  # the add-on splits the command as Windows does

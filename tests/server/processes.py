@@ -23,7 +23,8 @@ class ServerProcess:
 
     def __init__(self, store: Path, *arguments: str, weights: Path | None = None) -> None:
         self.store = store
-        command = [sys.executable, "-m", "server", "--store", str(store), "--device", "cpu", *arguments]
+        command = [sys.executable, "-m", "server", "--store", str(store), "--device", "cpu"]
+        command += arguments if "--port" in arguments else ("--port", "0", *arguments)
         command += ["--weights", str(weights)] if weights else []
         environment = {**os.environ, "OMP_NUM_THREADS": "1"}
         self.process = subprocess.Popen(

@@ -182,7 +182,7 @@ def test_a_silent_client_is_told_and_may_go_on(start):
 def test_check_says_how_the_server_is(start):
     server = start()
     server.says()
-    command = [sys.executable, "-m", "server", "--check", "--store", str(server.store)]
+    command = [sys.executable, "-m", "server", "--check", "--store", str(server.store)]  # finds it by its store
     told = json.loads(subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout)
     assert told["round_trip_ms"] > 0 and told["model"] == "failed" and told["store"] == str(server.store)
     server.stop()

@@ -43,11 +43,13 @@ def posed(server):
     """A scene of an encoded picture, its two boxes turned by some degrees."""
     with Client(server.address) as client:
         made = client.encode(picture(), [box(x=-0.7), box(x=0.7)], camera(), names=["Left", "Right"])
+    assert made.background is not None
+    behind = made.background.id
 
     def pose(degrees: float = 0.0) -> Scene:
         boxes = (box(degrees, -0.7), box(-degrees, 0.7))
         placed = tuple(Placement(a.name, a.id, b) for a, b in zip(made.assets, boxes, strict=True))
-        return Scene(camera(), placed, made.background.id)
+        return Scene(camera(), placed, behind)
 
     return pose
 
@@ -189,6 +191,15 @@ def test_work_of_a_client_that_left_is_dropped(server, client, posed):
     leaving.stop()
     until(lambda: client.status().waiting == 0)
     until(lambda: client.status().model is ModelState.READY, 10)
+
+
+def test_work_of_a_client_that_vanished_is_dropped(server, client, posed):
+    vanishing = Raw(server.address)
+    vanishing.socket.send_multipart(to_wire(Render(1, posed(), LONG)))
+    assert vanishing.socket.poll(20_000)
+    vanishing.socket.close()  # without a goodbye
+    until(lambda: client.status().model is ModelState.READY, 8)
+    assert client.status().clients == 1
 
 
 def test_the_status_says_what_there_is(server, client):
