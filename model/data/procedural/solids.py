@@ -124,7 +124,9 @@ def _part_tables(built: dict[int, Built]) -> dict:
     }
 
 
-def _views(to_part, from_part, frame, camera: Camera, size: int) -> tuple[np.ndarray, np.ndarray]:
+def _views(
+    to_part: np.ndarray, from_part: np.ndarray, frame: np.ndarray, camera: Camera, size: int
+) -> tuple[np.ndarray, np.ndarray]:
     """`pixel_rays` and `rectangle` of parts [P] in the cameras of frames [P]."""
     world_to_camera = camera.world_to_camera.cpu().double().numpy()[frame]
     fx, fy, cx, cy = camera.intrinsics.cpu().double().numpy()[frame].T
@@ -156,7 +158,9 @@ def light_axes(towards: np.ndarray) -> np.ndarray:
     return np.stack([across, np.cross(towards, across), towards], 1)
 
 
-def _shades(tables, to_part, from_part, axes, slots: int) -> dict[str, np.ndarray]:
+def _shades(
+    tables: dict[str, np.ndarray], to_part: np.ndarray, from_part: np.ndarray, axes: np.ndarray, slots: int
+) -> dict[str, np.ndarray]:
     """Bounds and outlines along the light's axes [P, 3, 3] of each part's frame."""
     middle = (axes @ from_part[:, :3, 3:])[..., 0].T
     half = (axes @ from_part[:, :3, :3] / 2).transpose(1, 2, 0)  # [light axis, part axis, P]
@@ -182,7 +186,7 @@ def _shades(tables, to_part, from_part, axes, slots: int) -> dict[str, np.ndarra
     }
 
 
-def _straight(to_part, axes, half) -> np.ndarray:
+def _straight(to_part: np.ndarray, axes: np.ndarray, half: np.ndarray) -> np.ndarray:
     """Outlines of boxes [25, P], see `shadows.straight_cover`. half [2, 3, P]: half edges across the light."""
     matrix = to_part[:, :3, :3] @ axes.transpose(0, 2, 1)
     along = matrix[:, :, 2]
@@ -201,7 +205,7 @@ def _straight(to_part, axes, half) -> np.ndarray:
     return np.concatenate([planes.reshape(12, -1), lines.reshape(12, -1), np.asarray(area)[None]])
 
 
-def _round(middle, half, kind, top) -> np.ndarray:
+def _round(middle: np.ndarray, half: np.ndarray, kind: np.ndarray, top: np.ndarray) -> np.ndarray:
     """Outlines of ellipsoids and cylinders [17, P], see `shadows.round_cover`. half [3, 3, P] half axes."""
     upright = kind == CYLINDER
     axis = np.where(upright, half[:, 2], 0.0)
