@@ -8,7 +8,6 @@ starts with `@ ` tells the caller how far it is. Exit code 0 only when every pic
 
 from __future__ import annotations
 
-import importlib
 import json
 import os
 import sys
@@ -19,16 +18,51 @@ from typing import Any
 
 import bpy
 import numpy as np
-from bpy_extras.object_utils import world_to_camera_view
-from mathutils import Vector
 
 sys.path.insert(0, str(Path(__file__).parent))
 import extension_here
+from blender_tools import (
+    addon,
+    ask_preview,
+    projected_boxes,
+    render_still,
+    same_pixels,
+    save_image,
+    select_only,
+    server_versions,
+    set_output,
+)
 from boxes_file import Picture, read_picture
 from make_blend import FRAMES, make_blend
 
 STILLS = ("encoded", "preview", "final", "removed", "replaced", "background")
 
+
+class Witness:
+    """Sees every picture that the server sends to this Blender's bridge; `picture` is the last one, uint8 [h, w, 3]."""
+
+    def __init__(self, bridge: Any) -> None:
+        self.picture: np.ndarray | None = None
+        self._submit = bridge.submit
+        bridge.submit = self.submit
+
+    def take(self) -> np.ndarray | None:
+        """The last picture, once."""
+        picture, self.picture = self.picture, None
+        return picture
+
+    def submit(self, request: Any) -> Any:
+        pending = self._submit(request)
+        wait = pending.wait
+
+        def watched(*arguments: Any) -> Any:
+            event = wait(*arguments)
+            if event is not None and event.kind == "picture":
+                self.picture = event.image
+            return event
+
+        pending.wait = watched
+        return pending
 
 
 class Demo:
@@ -44,8 +78,9 @@ class Demo:
         self.steps = 3 + len(self.stills) + FRAMES
         self.step = 0
         self.times: dict[str, float] = {}
-        self.proofs: dict[str, bool] = {}
+        self.proofs: dict[str, bool] = {}  # whether a file shows what the server sent, to the last pixel
         self.corners: dict[str, Any] = {}
+        self.witness: Witness | None = None
 
     def _has(self, name: str) -> bool:
         story = self.picture.story
@@ -71,6 +106,7 @@ class Demo:
         extension_here.install(self.wish["extension"])
         preferences = bpy.context.preferences.addons[extension_here.MODULE].preferences
         preferences.project, preferences.command = self.wish["project"], self.wish["command"]
+        self.witness = Witness(addon("session").bridge)
         self.timed("server", "Starting the model server", bpy.ops.neural_assets.start_server)
         found = {}
         if self.other is not None:
@@ -126,36 +162,44 @@ class Demo:
         bpy.ops.neural_assets.assign_asset(asset=own)
 
     def still(self, name: str, words: str) -> None:
-        """F12 to a file, then the same asked of the server directly: both must be equal to the last pixel."""
+        """F12 to a file."""
         path = self.out / f"{name}.png"
         self.timed(name, words, render_still, path)
-        self.proofs[path.name] = same_pixels(path, ask("Render"))
+        self.prove(path.name)
+
+    def prove(self, name: str) -> None:
+        assert self.witness is not None
+        self.proofs[name] = same_pixels(self.out / name, self.witness.take())
 
     def preview(self) -> None:
         """What the live viewport asks for while a box is dragged: few pixels, few steps, ahead of all jobs."""
-        image = ask("Preview", side=256, steps=2)
-        save_image(image, self.out / "preview.png")
-        self.proofs["preview.png"] = same_pixels(self.out / "preview.png", image)
+        save_image(ask_preview(side=256, steps=2), self.out / "preview.png")
+        self.prove("preview.png")
 
     def make_sequence(self) -> None:
-        """Ctrl-F12."""
+        """Ctrl-F12, smaller than the stills."""
         scene, folder = bpy.context.scene, self.out / "sequence"
         set_output(scene, folder / "frame_")
-        folder.mkdir(exist_ok=True)
+        scene.render.resolution_percentage = self.wish["sequence_percent"]
+        scene.neural_assets.steps = self.wish["sequence_steps"]
 
-        def tell_frame(*_: Any) -> None:
+        sent: dict[int, np.ndarray | None] = {}
+        take = self.witness.take if self.witness else lambda: None
+
+        def frame_written(*_: Any) -> None:
+            sent[scene.frame_current] = take()  # compared later: no data-block may be made during a render
             self.step += 1
             self.tell(f"Frame {scene.frame_current} of {FRAMES}")
 
-        bpy.app.handlers.render_write.append(tell_frame)
+        bpy.app.handlers.render_write.append(frame_written)
+        self.tell("The sequence")
         start = time.monotonic()
         bpy.ops.render.render(animation=True)
         self.times["sequence"] = round(time.monotonic() - start, 3)
-        bpy.app.handlers.render_write.remove(tell_frame)
-        for frame in (1, FRAMES):
-            scene.frame_set(frame)
-            path = folder / f"frame_{frame:04d}.png"
-            self.proofs[f"sequence/{path.name}"] = same_pixels(path, ask("Render"))
+        bpy.app.handlers.render_write.remove(frame_written)
+        for frame, picture in sent.items():
+            name = f"sequence/frame_{frame:04d}.png"
+            self.proofs[name] = same_pixels(self.out / name, picture)
 
     # --- the report ---
 
@@ -163,7 +207,7 @@ class Demo:
         wanted = [f"{name}.png" for name in self.stills]
         wanted += [f"sequence/frame_{frame:04d}.png" for frame in range(1, FRAMES + 1)]
         missing = [name for name in wanted if not (self.out / name).is_file()]
-        unlike = [name for name, same in self.proofs.items() if not same]
+        unlike = [name for name in wanted if name not in missing and not self.proofs.get(name)]
         if not problem and missing:
             problem = f"These files are missing: {', '.join(missing)}."
         if not problem and unlike:
@@ -180,88 +224,6 @@ class Demo:
             "equal_to_the_servers_pictures": self.proofs,
             "files": [name for name in wanted if name not in missing],
         }
-
-
-# --- Blender ---
-
-
-def addon(name: str) -> Any:
-    """A module of the installed add-on."""
-    return importlib.import_module(f"{extension_here.MODULE}.{name}")
-
-
-def ask(kind: str, side: int = 0, steps: int = 0) -> np.ndarray:
-    """The scene's picture straight from the server, uint8 [h, w, 3]. kind: Render or Preview."""
-    reader, session, messages = addon("reader"), addon("session"), addon("protocol.messages")
-    depsgraph = bpy.context.evaluated_depsgraph_get()
-    scene, settings = reader.read_render(depsgraph)
-    if side:
-        frame = reader.fitted(addon("camera").frame_of(bpy.context.scene.render), side)
-        settings = reader.render_settings(bpy.context.scene, frame, steps)
-    request = getattr(messages, kind)(scene=scene, settings=settings, steps_shown=False)
-    return addon("operators.common").answer(session.bridge.submit(request)).image
-
-
-def server_versions() -> dict[str, str]:
-    """The server's versions and device; empty when there is no connection."""
-    session, messages = addon("session"), addon("protocol.messages")
-    if not session.bridge.is_ready:
-        return {}
-    status = addon("operators.common").answer(session.bridge.submit(messages.AskStatus()))
-    return {**status.versions, "device": status.device, "weights": status.weights}
-
-
-def render_still(path: Path) -> None:
-    set_output(bpy.context.scene, path)
-    bpy.ops.render.render(write_still=True)
-
-
-def set_output(scene: bpy.types.Scene, path: Path) -> None:
-    scene.render.filepath = str(path)
-    scene.render.image_settings.file_format, scene.render.image_settings.color_mode = "PNG", "RGB"
-    scene.render.image_settings.compression = 90
-
-
-def save_image(pixels: np.ndarray, path: Path) -> None:
-    """uint8 [h, w, 3] sRGB to a PNG file, unchanged."""
-    height, width = pixels.shape[:2]
-    image = bpy.data.images.new("picture", width, height)
-    rows = np.ones((height, width, 4), np.float32)
-    rows[..., :3] = pixels[::-1] / np.float32(255)
-    image.pixels.foreach_set(rows.ravel())
-    image.filepath_raw, image.file_format = str(path), "PNG"
-    image.save()
-    bpy.data.images.remove(image)
-
-
-def same_pixels(path: Path, pixels: np.ndarray) -> bool:
-    """Whether a file shows exactly these pixels uint8 [h, w, 3]."""
-    image = bpy.data.images.load(str(path))
-    found = addon("pictures").pixels(image)
-    bpy.data.images.remove(image)
-    return found.shape == pixels.shape and bool((found == pixels).all())
-
-
-def select_only(thing: bpy.types.Object) -> None:
-    for other in bpy.context.view_layer.objects:
-        other.select_set(other == thing)
-    bpy.context.view_layer.objects.active = thing
-
-
-def projected_boxes(scene: bpy.types.Scene) -> dict[str, list[list[float]]]:
-    """The eight corners of every box in the picture, x and y from the top left in 0..1, by name.
-
-    A corner's index has bits (x, y, z) = (1, 2, 4).
-    """
-    bpy.context.view_layer.update()
-    places = {}
-    for thing in scene.objects:
-        if thing.neural_assets.is_box:
-            low, high = thing.bound_box[0], thing.bound_box[6]
-            corners = [Vector((high if i >> axis & 1 else low)[axis] for axis in range(3)) for i in range(8)]
-            seen = [world_to_camera_view(scene, scene.camera, thing.matrix_world @ corner) for corner in corners]
-            places[thing.name] = [[round(point.x, 5), round(1 - point.y, 5)] for point in seen]
-    return places
 
 
 def main() -> int:

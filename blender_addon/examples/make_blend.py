@@ -34,6 +34,7 @@ def make_blend(picture: Picture, path: Path) -> None:
         thing = add_box(scene, box)
         if box.name in picture.story.moves:
             add_keyframes(thing, picture)
+    scene.frame_set(1)  # the pose in the picture, where the boxes are encoded
     path.parent.mkdir(parents=True, exist_ok=True)
     bpy.ops.wm.save_as_mainfile(filepath=str(path))
 

@@ -21,6 +21,9 @@ from typing import Any
 import bpy
 from mathutils import Matrix, Vector
 
+sys.path.insert(0, str(Path(__file__).parent))
+from reference_room import Room, add_light, add_room, weather
+
 WIDTH, HEIGHT = 960, 640
 LENS, SENSOR = 50.0, 36.0  # millimetres
 CAMERA_AT, CAMERA_TOWARDS = Vector((0.0, -1.22, 0.58)), Vector((0.0, 0.02, 0.085))
@@ -43,15 +46,11 @@ class Item:
 
 @dataclass(frozen=True)
 class Setting:
-    """Table, wall and light of one picture; colours are linear."""
+    """One picture. story: what the demo shows of it, see `boxes_file.py`."""
 
     items: tuple[Item, ...]
-    table: str
-    table_colours: tuple[tuple[float, float, float], tuple[float, float, float]]
-    wall: tuple[float, float, float]
-    window: tuple[float, float, float]
-    strength: float
-    story: dict[str, Any] | None = None  # see `boxes_file.py`
+    room: Room
+    story: dict[str, Any] | None = None
 
 
 TABLE = Setting(
@@ -62,7 +61,7 @@ TABLE = Setting(
         Item("Toy car", "kaykit_City-Builder-Bits/car_hatchback", 0.22, (-0.15, -0.16), 62, 0.22, bevel=0.008),
         Item("Cheese crate", "kaykit_Restaurant-Bits/crate_cheese", 0.20, (0.15, -0.15), -24, 0.5, 0.3, bevel=0.02),
     ),
-    "wood", ((0.31, 0.155, 0.068), (0.43, 0.245, 0.12)), (0.62, 0.60, 0.54), (1.0, 0.94, 0.86), 78.0,
+    Room("wood", ((0.31, 0.155, 0.068), (0.43, 0.245, 0.12)), (0.62, 0.60, 0.54), (1.0, 0.94, 0.86), 78.0),
     {
         "moves": {
             "Toy car": {"shift": [0.14, -0.075, 0.0], "turn": 8},
@@ -79,7 +78,7 @@ SECOND = Setting(
         Item("Taxi", "kaykit_City-Builder-Bits/car_taxi", 0.22, (-0.15, -0.15), 40, 0.22, bevel=0.008),
         Item("Hydrant", "kaykit_City-Builder-Bits/firehydrant", 0.23, (-0.045, 0.21), 25, 0.4, 0.1, bevel=0.004),
     ),
-    "stone", ((0.34, 0.33, 0.315), (0.64, 0.63, 0.61)), (0.075, 0.21, 0.25), (0.90, 0.95, 1.0), 66.0,
+    Room("stone", ((0.34, 0.33, 0.315), (0.64, 0.63, 0.61)), (0.075, 0.21, 0.25), (0.90, 0.95, 1.0), 66.0),
 )  # fmt: skip
 SETTINGS = {"table": TABLE, "second": SECOND}
 
@@ -110,8 +109,8 @@ def make_picture(name: str, setting: Setting, options: argparse.Namespace, manif
     bpy.ops.wm.read_factory_settings(use_empty=True)
     scene = bpy.context.scene
     camera = add_camera(scene)
-    add_room(scene, setting)
-    add_light(scene, setting)
+    add_room(scene, setting.room)
+    add_light(scene, setting.room)
     boxes = [add_item(scene, item, options.assets) for item in setting.items]
     set_render(scene, options)
     scene.render.filepath = str(options.out / f"{name}.jpg")
@@ -122,14 +121,12 @@ def make_picture(name: str, setting: Setting, options: argparse.Namespace, manif
     write_boxes(options.out / f"{name}.json", f"{name}.jpg", camera, boxes, setting.story)
 
 
-def write_boxes(
-    path: Path, image: str, camera: Any, boxes: list[dict[str, Any]], story: dict[str, Any] | None
-) -> None:
+def write_boxes(path: Path, image: str, camera: Any, boxes: list[dict[str, Any]], story: dict[str, Any] | None) -> None:
     """The demo's JSON format: see `boxes_file.py`."""
     matrix = [[round(value, 6) for value in row] for row in camera.matrix_world]
     text = {"image": image, "credit": "Rendered with Cycles by make_reference.py; CC0.",
             "focal_length": round(LENS / SENSOR, 6), "camera": {"matrix": matrix}}  # fmt: skip
-    lines = [f' {json.dumps(key)}: {json.dumps(value)}' for key, value in text.items()]
+    lines = [f" {json.dumps(key)}: {json.dumps(value)}" for key, value in text.items()]
     lines.append(' "boxes": [\n' + ",\n".join(f"  {json.dumps(box)}" for box in boxes) + "\n ]")
     if story:
         lines.append(f' "story": {json.dumps(story, indent=1)}'.replace("\n", "\n "))
@@ -207,156 +204,7 @@ def improve(mesh: Any, item: Item) -> None:
         bevel.width, bevel.segments, bevel.limit_method = item.bevel, 3, "ANGLE"
         bevel.harden_normals = True
     for slot in mesh.material_slots:
-        weather(slot.material, item)
-
-
-def weather(material: Any, item: Item) -> None:
-    """Roughness, mottled colour and a fine bump on an imported material."""
-    tree = material.node_tree
-    surface = next(node for node in tree.nodes if node.type == "BSDF_PRINCIPLED")
-    for link in list(surface.inputs["Roughness"].links) + list(surface.inputs["Metallic"].links):
-        tree.links.remove(link)
-    surface.inputs["Roughness"].default_value = item.roughness
-    surface.inputs["Metallic"].default_value = 0.0
-    if not item.bump:
-        return
-    place = tree.nodes.new("ShaderNodeTexCoord")
-    noise = add_noise(tree, place.outputs["Generated"], (1, 1, 1), 9.0, 8.0)
-    colour = surface.inputs["Base Color"]
-    ramp = add_ramp(tree, noise, (0.72, 0.72, 0.72), (1.12, 1.12, 1.12))
-    mix = tree.nodes.new("ShaderNodeMix")
-    mix.data_type, mix.blend_type = "RGBA", "MULTIPLY"
-    mix.inputs["Factor"].default_value = min(1.0, 2 * item.bump)
-    if colour.links:
-        tree.links.new(colour.links[0].from_socket, mix.inputs["A"])
-    else:
-        mix.inputs["A"].default_value = colour.default_value
-    tree.links.new(ramp, mix.inputs["B"])
-    tree.links.new(mix.outputs["Result"], colour)
-    add_bump(tree, surface, add_noise(tree, place.outputs["Generated"], (1, 1, 1), 40.0, 6.0), item.bump * 0.25)
-
-
-# --- room ---
-
-
-def add_room(scene: Any, setting: Setting) -> None:
-    """A table top to the wall and the wall."""
-    table = add_plane("Table", (6.0, 3.2), Matrix.Translation((0.0, -1.05, 0.0)))
-    upright = Matrix.Translation((0.0, 0.55, 1.0)) @ Matrix.Rotation(math.pi / 2, 4, "X")
-    wall = add_plane("Wall", (6.0, 3.0), upright)
-    make = wood if setting.table == "wood" else stone
-    table.data.materials.append(make(setting.table_colours))
-    wall.data.materials.append(plaster(setting.wall))
-    skirting = add_plane("Skirting", (6.0, 0.045), Matrix.Translation((0, 0.542, 0.0225)) @ Matrix.Rotation(math.pi / 2, 4, "X"))
-    skirting.data.materials.append(plaster(tuple(min(1.0, 1.25 * value + 0.05) for value in setting.wall)))
-    for thing in (table, wall, skirting):
-        scene.collection.objects.link(thing)
-
-
-def add_plane(name: str, size: tuple[float, float], matrix: Matrix) -> Any:
-    x, y = size[0] / 2, size[1] / 2
-    data = bpy.data.meshes.new(name)
-    data.from_pydata([(-x, -y, 0), (x, -y, 0), (x, y, 0), (-x, y, 0)], [], [(0, 1, 2, 3)])
-    plane = bpy.data.objects.new(name, data)
-    plane.matrix_world = matrix
-    return plane
-
-
-def add_light(scene: Any, setting: Setting) -> None:
-    """A tall window from the left, a pale room around it."""
-    data = bpy.data.lights.new("Window", "AREA")
-    data.shape, data.size, data.size_y = "RECTANGLE", 1.3, 1.5
-    data.energy, data.color = setting.strength, setting.window
-    window = bpy.data.objects.new("Window", data)
-    window.location = (-1.55, -0.55, 1.25)
-    window.rotation_euler = (Vector((0.0, 0.05, 0.05)) - window.location).to_track_quat("-Z", "Y").to_euler()
-    scene.collection.objects.link(window)
-    scene.world = world = bpy.data.worlds.new("Room")
-    world.use_nodes = True
-    room = world.node_tree.nodes["Background"]
-    room.inputs["Color"].default_value, room.inputs["Strength"].default_value = (0.92, 0.95, 1.0, 1.0), 0.62
-
-
-# --- materials ---
-
-
-def new_material(name: str, roughness: float) -> tuple[Any, Any, Any, Any]:
-    """(material, node tree, its surface node, object coordinates)."""
-    material = bpy.data.materials.new(name)
-    material.use_nodes = True
-    tree = material.node_tree
-    surface = tree.nodes["Principled BSDF"]
-    surface.inputs["Roughness"].default_value = roughness
-    return material, tree, surface, tree.nodes.new("ShaderNodeTexCoord").outputs["Object"]
-
-
-def wood(colours: tuple[Any, Any]) -> Any:
-    """Boards along x with a stretched grain."""
-    material, tree, surface, place = new_material("Wood", 0.42)
-    boards = tree.nodes.new("ShaderNodeTexBrick")
-    boards.offset, boards.inputs["Scale"].default_value = 0.37, 1.0
-    for name, value in (("Brick Width", 1.9), ("Row Height", 0.165), ("Mortar Size", 0.0012), ("Mortar Smooth", 0.3)):
-        boards.inputs[name].default_value = value
-    boards.inputs["Color1"].default_value, boards.inputs["Color2"].default_value = (0.86,) * 3 + (1,), (1.06,) * 3 + (1,)
-    boards.inputs["Mortar"].default_value = (0.25, 0.25, 0.25, 1)
-    moved = tree.nodes.new("ShaderNodeMapping")
-    moved.inputs["Location"].default_value = (0.55, 0.03, 0.0)  # no joint in the middle of the picture
-    tree.links.new(place, moved.inputs["Vector"])
-    tree.links.new(moved.outputs["Vector"], boards.inputs["Vector"])
-    grain = add_noise(tree, place, (1.2, 26.0, 1.0), 3.0, 10.0, distortion=0.7)
-    colour = add_ramp(tree, grain, *colours)
-    mix = tree.nodes.new("ShaderNodeMix")
-    mix.data_type, mix.blend_type = "RGBA", "MULTIPLY"
-    mix.inputs["Factor"].default_value = 1.0
-    tree.links.new(colour, mix.inputs["A"])
-    tree.links.new(boards.outputs["Color"], mix.inputs["B"])
-    tree.links.new(mix.outputs["Result"], surface.inputs["Base Color"])
-    add_bump(tree, surface, grain, 0.06)
-    return material
-
-
-def stone(colours: tuple[Any, Any]) -> Any:
-    material, tree, surface, place = new_material("Stone", 0.35)
-    veins = add_noise(tree, place, (1.0, 1.7, 1.0), 2.2, 12.0, distortion=1.6)
-    tree.links.new(add_ramp(tree, veins, *colours), surface.inputs["Base Color"])
-    return material
-
-
-def plaster(colour: tuple[float, ...]) -> Any:
-    material, tree, surface, place = new_material("Plaster", 0.9)
-    patches = add_noise(tree, place, (1, 1, 1), 2.0, 4.0)
-    darker = tuple(0.94 * value for value in colour)
-    tree.links.new(add_ramp(tree, patches, darker, colour), surface.inputs["Base Color"])
-    add_bump(tree, surface, add_noise(tree, place, (1, 1, 1), 90.0, 5.0), 0.05)
-    return material
-
-
-def add_noise(
-    tree: Any, place: Any, stretch: tuple[float, float, float], scale: float, detail: float, distortion: float = 0.0
-) -> Any:
-    mapping, noise = tree.nodes.new("ShaderNodeMapping"), tree.nodes.new("ShaderNodeTexNoise")
-    mapping.inputs["Scale"].default_value = stretch
-    for name, value in (("Scale", scale), ("Detail", detail), ("Distortion", distortion)):
-        noise.inputs[name].default_value = value
-    tree.links.new(place, mapping.inputs["Vector"])
-    tree.links.new(mapping.outputs["Vector"], noise.inputs["Vector"])
-    return noise.outputs["Fac"] if "Fac" in noise.outputs else noise.outputs["Factor"]
-
-
-def add_ramp(tree: Any, value: Any, low: tuple[float, ...], high: tuple[float, ...]) -> Any:
-    ramp = tree.nodes.new("ShaderNodeValToRGB")
-    first, last = ramp.color_ramp.elements
-    first.position, first.color = 0.32, (*low[:3], 1)
-    last.position, last.color = 0.68, (*high[:3], 1)
-    tree.links.new(value, ramp.inputs["Fac"] if "Fac" in ramp.inputs else ramp.inputs["Factor"])
-    return ramp.outputs["Color"]
-
-
-def add_bump(tree: Any, surface: Any, height: Any, strength: float) -> None:
-    bump = tree.nodes.new("ShaderNodeBump")
-    bump.inputs["Strength"].default_value = strength
-    tree.links.new(height, bump.inputs["Height"])
-    tree.links.new(bump.outputs["Normal"], surface.inputs["Normal"])
+        weather(slot.material, item.roughness, item.bump)
 
 
 if __name__ == "__main__":

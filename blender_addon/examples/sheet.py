@@ -1,6 +1,6 @@
 """Draws the demonstration's summary: boxes over the picture, all pictures labelled on one sheet, the moving picture.
 
-    python sheet.py FOLDER        with Pillow; FOLDER is what `install.py demo` wrote
+python sheet.py FOLDER        with Pillow; FOLDER is what `install.py demo` wrote
 """
 
 from __future__ import annotations
