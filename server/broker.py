@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import secrets
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import asdict, replace
 from threading import Event as Flag
 from time import monotonic
@@ -41,6 +41,7 @@ class Broker:
         self.session = secrets.token_hex(8)
         self.stopping = Flag()
         self._socket = socket
+        self._ticked = monotonic()
         self._worker_inbox, self._desk_inbox = context.socket(zmq.PULL), context.socket(zmq.PULL)
         self._worker_inbox.bind(_FROM_WORKER)
         self._desk_inbox.bind(_FROM_DESK)
@@ -61,28 +62,40 @@ class Broker:
         for socket in (self._socket, self._worker_inbox, self._desk_inbox):
             poller.register(socket, zmq.POLLIN)
         self.runs.resume()
-        ticked = monotonic()
+        self.jobs.pump()
+        errors = 0
         try:
             while not self.stopping.is_set():
-                self.jobs.pump()
                 ready = dict(poller.poll(int(_TICK * 1000)))
-                if self._desk_inbox in ready:
-                    self._desk_inbox.recv()
-                    self.desk.deliver()
-                if self._worker_inbox in ready:
-                    self.jobs.take(self._worker_inbox.recv_multipart())
-                if self._socket in ready:
-                    self._take(self._socket.recv_multipart())
-                if monotonic() - ticked > _TICK:
-                    ticked = monotonic()
-                    self._tick()
-                for client in list(self.clients.gone):
-                    self._leave(client)
+                try:
+                    self._turn(ready)
+                    errors = 0
+                except Exception:  # one message must not end the server; a broken server must end
+                    errors += 1
+                    _log.exception("the server stumbled")
+                    if errors > 10:
+                        raise
         finally:
             self.model.stop()
             self.desk.close()
             self._worker_inbox.close(linger=0)
             self._desk_inbox.close(linger=0)
+
+    def _turn(self, ready: Container[zmq.Socket]) -> None:
+        """What has come, one message of each kind."""
+        if self._desk_inbox in ready:
+            self._desk_inbox.recv()
+            self.desk.deliver()
+        if self._worker_inbox in ready:
+            self.jobs.take(self._worker_inbox.recv_multipart())
+        if self._socket in ready:
+            self._take(self._socket.recv_multipart())
+        if monotonic() - self._ticked > _TICK:
+            self._ticked = monotonic()
+            self._tick()
+        for client in list(self.clients.gone):
+            self._leave(client)
+        self.jobs.pump()
 
     # --- clients ---
 

@@ -85,4 +85,7 @@ class Clients:
         return False
 
     def refuse(self, client: bytes, request: int, error: ProtocolError) -> None:
-        self.send(client, Failed(request, error.code, error.sentence, error.cure))
+        failed = Failed(request, error.code, error.sentence, error.cure)
+        if failed.is_failure:
+            _log.warning("to %s: %s", self._known[client].name if client in self._known else "a stranger", error)
+        self.send(client, failed)

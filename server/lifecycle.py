@@ -98,7 +98,7 @@ def _socket(context: zmq.Context, options: Options):
     socket = context.socket(zmq.ROUTER)
     socket.linger = 200
     socket.setsockopt(zmq.ROUTER_MANDATORY, 1)
-    socket.setsockopt(zmq.SNDHWM, 200)
+    socket.setsockopt(zmq.SNDHWM, 32)  # pictures that wait for a slow client
     socket.setsockopt(zmq.MAXMSGSIZE, 2 * options.limits.message_bytes)  # up to here the refusal has a sentence
     authenticator = use_keys(context, socket, options.keys) if options.keys else None
     host = f"[{options.bind}]" if ":" in options.bind else options.bind

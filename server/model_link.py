@@ -118,6 +118,7 @@ class ModelLink:
             self.problem = ProtocolError(ErrorCode(head["code"]), head["sentence"], head["cure"])
             _log.error("the model did not start: %s", self.problem)
             return
+        self.problem = None
         self.device, self.versions = head["device"], head["versions"]
         _log.info("the model is ready on %s", self.device)
 
@@ -128,7 +129,7 @@ class ModelLink:
         self._failed_at = monotonic()
         if self.state is ModelState.FAILED:
             return  # it said why before it ended
-        problem = _death(code)
+        problem = _death(code, self.state is ModelState.STARTING)
         _log.error("%s", problem)
         if self._deaths < _QUICK_DEATHS:
             self.start()
@@ -137,11 +138,12 @@ class ModelLink:
         self.problem = problem
 
 
-def _death(code: int | None) -> ProtocolError:
+def _death(code: int | None, loading: bool) -> ProtocolError:
     if code is not None and code == -signal.SIGTERM.value:
         how, cure = "was ended from outside", "Try again; it has been started again."
     elif code is not None and code == -getattr(signal, "SIGKILL", signal.SIGTERM).value:
         how, cure = "was killed, most likely because the memory is full", "Close other programs, or try a smaller size."
     else:
         how, cure = f"ended with code {code}", "Try again, and see the server's log for the reason."
-    return ProtocolError(ErrorCode.WORKER, f"The model's process {how}; this picture is lost, nothing else.", cure)
+    lost = "while it loaded the model" if loading else "; this picture is lost, nothing else"
+    return ProtocolError(ErrorCode.WORKER, f"The model's process {how} {lost}.".replace(" ;", ";"), cure)

@@ -10,13 +10,14 @@ from pathlib import Path
 from .clients import Clients
 from .desk import Desk
 from .protocol.errors import ErrorCode, ProtocolError
-from .protocol.events import Picture, Progress, SequenceAccepted, SequenceDone, SequenceFrame, SequenceInfo
+from .protocol.events import Event, Picture, Progress, SequenceAccepted, SequenceDone, SequenceFrame, SequenceInfo
 from .protocol.messages import Render, Sequence
 from .protocol.wire import to_wire
 from .scheduler import Job, Scheduler
 from .sequences import SequenceStore, StoredSequence
 
 _log = logging.getLogger(__name__)
+_CANCELLED = ProtocolError(ErrorCode.CANCELLED, "The sequence was cancelled.", "Finished frames stay.")
 
 
 @dataclass(eq=False)
@@ -45,11 +46,12 @@ class SequenceRuns:
         self.store = SequenceStore(folder, model)
         self.scheduler, self.clients, self.desk, self.room = scheduler, clients, desk, room
         self.runs: dict[str, Run] = {}
+        self._opening: set[tuple[bytes, int]] = set()  # requests whose files the desk reads
 
     def resume(self) -> None:
         """Go on with what an earlier server left unfinished."""
-        for stored in list(self.store.jobs.values()):
-            if stored.next_frame() is not None and not stored.cancelled:
+        for stored in self.store.unfinished():
+            if not stored.cancelled:
                 _log.info("sequence %s goes on with %d frames finished", stored.job, len(stored.finished))
                 run = self.runs[stored.job] = Run(stored)
                 self._draw(run)
@@ -62,8 +64,15 @@ class SequenceRuns:
 
     def start(self, client: bytes, request: Sequence) -> None:
         """A client asks for a sequence: new, unfinished or finished."""
+        self._opening.add((client, request.request))
 
         def opened(stored: StoredSequence) -> None:
+            if (client, request.request) not in self._opening:  # cancelled meanwhile
+                if stored.job not in self.runs:
+                    self._mark_cancelled(stored)
+                self.clients.refuse(client, request.request, _CANCELLED)
+                return
+            self._opening.discard((client, request.request))
             run = self.runs.setdefault(stored.job, Run(stored))
             count, done = len(stored.request.frames), len(stored.finished)
             if self.clients.send(client, SequenceAccepted(request.request, stored.job, count, done)):
@@ -72,6 +81,7 @@ class SequenceRuns:
             self._hand_out(run)
 
         def refused(error: ProtocolError) -> None:
+            self._opening.discard((client, request.request))
             self.clients.refuse(client, request.request, error)
 
         self.desk.do(lambda: self.store.open(request), opened, refused)
@@ -81,7 +91,7 @@ class SequenceRuns:
     def _draw(self, run: Run) -> None:
         """The next frame to the scheduler."""
         frame = run.stored.next_frame()
-        if run.drawing or frame is None:
+        if run.drawing or frame is None or self.runs.get(run.stored.job) is not run:  # the last: stopped meanwhile
             return
         try:
             self.room()
@@ -113,10 +123,11 @@ class SequenceRuns:
 
     def end(self, run: Run, error: ProtocolError) -> None:
         """It stops here; finished frames stay."""
+        if self.runs.get(run.stored.job) is not run:
+            return  # it has stopped already
         _log.warning("sequence %s stopped: %s", run.stored.job, error)
         self.scheduler.remove(self.scheduler.of_run(run))
-        if self.runs.get(run.stored.job) is run:
-            del self.runs[run.stored.job]
+        del self.runs[run.stored.job]
         for listener in run.listeners:
             self.clients.refuse(listener.client, listener.request, error)
         run.listeners = []
@@ -127,10 +138,9 @@ class SequenceRuns:
         """Each listener gets the next frame in its order, read from disk one at a time."""
         for listener in list(run.listeners):
             if listener.next >= len(run.stored.request.frames):
-                run.listeners.remove(listener)
-                self.clients.send(
-                    listener.client, SequenceDone(listener.request, run.stored.job, len(run.stored.request.frames))
-                )
+                done = SequenceDone(listener.request, run.stored.job, len(run.stored.request.frames))
+                if self._tell(run, listener, done):
+                    run.listeners.remove(listener)
             elif listener.next in run.stored.finished and not listener.reading:
                 self._read_for(run, listener)
         if not run.listeners and run.stored.next_frame() is None and not run.drawing:
@@ -159,7 +169,7 @@ class SequenceRuns:
 
         self.desk.do(lambda: run.stored.read(frame), read, damaged)
 
-    def _tell(self, run: Run, listener: _Listener, event: Progress | SequenceFrame) -> bool:
+    def _tell(self, run: Run, listener: _Listener, event: Event) -> bool:
         sent = self.clients.send(listener.client, event)
         if not sent and listener.client in self.clients.gone and listener in run.listeners:
             run.listeners.remove(listener)
@@ -169,20 +179,22 @@ class SequenceRuns:
 
     def cancel(self, client: bytes, request: int) -> Run | None:
         """A listener cancels; returns the run, whose frame may be at the worker."""
+        self._opening.discard((client, request))
         for run in self.runs.values():
             if any(listener.client == client and listener.request == request for listener in run.listeners):
-                run.stored.set_cancelled(True)
-                self.end(
-                    run, ProtocolError(ErrorCode.CANCELLED, "The sequence was cancelled.", "Finished frames stay.")
-                )
+                self.end(run, _CANCELLED)
+                self._mark_cancelled(run.stored)
                 return run
         return None
+
+    def _mark_cancelled(self, stored: StoredSequence) -> None:
+        """So that the next server does not go on with it."""
+        self.desk.do(lambda: stored.set_cancelled(True), lambda _: None, lambda error: _log.warning("%s", error))
 
     def delete(self, job: str) -> Run | None:
         """Ends it when it is at work; the files are the desk's to remove."""
         run = self.runs.get(job)
         if run is not None:
-            run.stored.set_cancelled(True)
             self.end(run, ProtocolError(ErrorCode.CANCELLED, "The sequence was deleted.", ""))
         return run
 

@@ -108,6 +108,10 @@ class SequenceStore:
         header = to_wire(replace(request, request=0, name="job"))[0]
         return hashlib.sha256(bytes(header) + self.model.encode()).hexdigest()[:16]
 
+    def unfinished(self) -> list[StoredSequence]:
+        """Those that these weights began: a sequence does not change its look half way."""
+        return [s for s in self.jobs.values() if s.next_frame() is not None and self.job_id(s.request) == s.job]
+
     def open(self, request: Sequence) -> StoredSequence:
         """New, or with the frames that it already has."""
         job = self.job_id(request)

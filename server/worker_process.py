@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import queue
 import subprocess
 import sys
 import threading
@@ -36,7 +37,9 @@ class WorkerProcess:
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
             start_new_session=os.name != "nt",  # Ctrl-C in a terminal is for the server, which then ends this
         )  # fmt: skip
+        self._orders: queue.SimpleQueue[list[Any] | None] = queue.SimpleQueue()
         self._threads = [
+            threading.Thread(target=self._write, daemon=True),
             threading.Thread(target=self._read, args=(context, inbox), daemon=True),
             threading.Thread(target=self._log_errors, daemon=True),
         ]
@@ -53,17 +56,15 @@ class WorkerProcess:
         return self._process.poll()
 
     def run(self, job: int, request: Sequence[Any]) -> None:
-        """Hand it a request's frames. A worker that is gone is told of by DIED, not here."""
-        self._send([msgpack.packb({"do": "run", "job": job}), *request])
+        """Hand it a request's frames; returns at once. A worker that is gone is told of by DIED, not here."""
+        self._orders.put([msgpack.packb({"do": "run", "job": job}), *request])
 
     def cancel(self, job: int, soft: bool) -> None:
-        self._send([msgpack.packb({"do": "cancel", "job": job, "soft": soft})])
+        self._orders.put([msgpack.packb({"do": "cancel", "job": job, "soft": soft})])
 
     def stop(self, seconds: float = 2.0) -> None:
         """Close its input, which ends it; kill it when that takes too long."""
-        assert self._process.stdin is not None
-        with suppress(OSError):
-            self._process.stdin.close()
+        self._orders.put(None)
         try:
             self._process.wait(seconds)
         except subprocess.TimeoutExpired:
@@ -72,10 +73,13 @@ class WorkerProcess:
         for thread in self._threads:
             thread.join(1.0)
 
-    def _send(self, frames: list[Any]) -> None:
+    def _write(self) -> None:
         assert self._process.stdin is not None
         with suppress(OSError, ValueError):
-            write_frames(self._process.stdin, frames)  # pyright: ignore[reportArgumentType]
+            while (frames := self._orders.get()) is not None:
+                write_frames(self._process.stdin, frames)  # pyright: ignore[reportArgumentType]
+        with suppress(OSError):
+            self._process.stdin.close()
 
     def _read(self, context: zmq.Context, inbox: str) -> None:
         number = str(self.number).encode()

@@ -89,6 +89,7 @@ class Connection:
 
     def _configure(self, keys: Keys | None) -> None:
         self.socket.linger = 0
+        self.socket.setsockopt(zmq.RCVHWM, 32)  # pictures; a slow reader slows its server down instead
         self.socket.setsockopt(zmq.IMMEDIATE, 1)  # nothing is queued for a server that is not there
         self.socket.setsockopt(zmq.RECONNECT_IVL, 100)
         self.socket.setsockopt(zmq.RECONNECT_IVL_MAX, 1000)

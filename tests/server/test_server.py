@@ -19,8 +19,8 @@ from server.protocol.api import Placement, RenderSettings, Scene
 from server.protocol.background_client import BackgroundClient, ConnectionState
 from server.protocol.client import Client
 from server.protocol.errors import ErrorCode, ProtocolError
-from server.protocol.events import Event, Failed, ModelState, Picture, Progress, Queued
-from server.protocol.messages import Encode, FetchFrame, Hello, Ping, Preview, Render
+from server.protocol.events import Event, Failed, ModelState, Picture, Progress, Queued, SequenceAccepted, SequenceFrame
+from server.protocol.messages import Encode, FetchFrame, Hello, Ping, Preview, Render, Sequence
 from server.protocol.wire import event_from_wire, to_wire
 
 from .processes import gone
@@ -155,6 +155,26 @@ def test_a_sequence_comes_in_order_and_again_from_the_store(client, posed):
     with pytest.raises(ProtocolError) as caught:
         client.frame(info.job, 1)
     assert caught.value.code is ErrorCode.JOB_MISSING
+
+
+def test_a_cancelled_sequence_keeps_its_frames_and_can_go_on(client, background, posed):
+    frames = tuple(posed(11 * i) for i in range(3))
+    settings = replace(SMALL, steps=40)
+    sequence = background.submit(Sequence(frames=frames, settings=settings, name="Stopped"))
+    first(sequence, SequenceFrame)
+    sequence.cancel()
+    last, _ = final(sequence)
+    assert isinstance(last, Failed) and last.code is ErrorCode.CANCELLED and "Finished frames stay" in last.cure
+    info = next(info for info in client.sequences() if info.name == "Stopped")
+    assert 1 <= info.finished < 3 and not info.running
+    at_once = background.submit(Sequence(frames=frames[::-1], settings=settings))
+    at_once.cancel()
+    last, before = final(at_once)
+    assert isinstance(last, Failed) and last.code is ErrorCode.CANCELLED
+    assert not any(isinstance(event, SequenceFrame) for event in before)
+    seen: list[Event] = []
+    assert [f.frame for f in client.sequence(frames, settings, on_event=seen.append)] == [0, 1, 2]
+    assert isinstance(seen[0], SequenceAccepted) and seen[0].finished >= info.finished
 
 
 def test_only_the_newest_preview_is_finished(background, posed):

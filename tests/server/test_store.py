@@ -226,6 +226,16 @@ def test_the_job_is_of_scenes_settings_and_weights(tmp_path):
     assert len({job, *map(store.job_id, others), SequenceStore(tmp_path, "other").job_id(a_sequence())}) == 5
 
 
+def test_other_weights_do_not_go_on_with_a_sequence(tmp_path):
+    store = SequenceStore(tmp_path, "weights")
+    job = store.open(a_sequence(2)).job
+    assert [stored.job for stored in SequenceStore(tmp_path, "weights").unfinished()] == [job]
+    assert SequenceStore(tmp_path, "other").unfinished() == []
+    for frame in range(2):
+        store.write(store.get(job), frame, a_picture(frame))
+    assert SequenceStore(tmp_path, "weights").unfinished() == []
+
+
 def test_a_damaged_frame_is_drawn_again(tmp_path):
     store = SequenceStore(tmp_path, "weights")
     stored = store.open(a_sequence())
