@@ -52,13 +52,14 @@ class Move:
 @dataclass(frozen=True)
 class Story:
     """moves: by box name, for `final.png` and the sequence; removed: a box; replaced: a box that gets the object
-    `replacement` of the picture `other`; background: that picture's background comes behind all."""
+    `replacement` of the picture `other` (a file as this one); background: whether other's comes behind all, too."""
 
     moves: dict[str, Move] = field(default_factory=dict)
     removed: str = ""
     replaced: str = ""
     replacement: str = ""
     other: Path | None = None
+    background: bool = False
 
 
 @dataclass(frozen=True)
@@ -159,7 +160,7 @@ def _story(data: dict[str, Any], folder: Path) -> Story:
     }
     other = folder / data["other"] if "other" in data else None
     words = (str(data.get(key, "")) for key in ("removed", "replaced", "replacement"))
-    return Story(moves, *words, other)
+    return Story(moves, *words, other, other is not None and bool(data.get("background", True)))
 
 
 def _own_story(boxes: tuple[PosedBox, ...]) -> Story:

@@ -84,7 +84,7 @@ class Demo:
 
     def _has(self, name: str) -> bool:
         story = self.picture.story
-        wanted = {"removed": story.removed, "replaced": story.replaced and self.other, "background": self.other}
+        wanted = {"removed": story.removed, "replaced": story.replaced and self.other, "background": story.background}
         return bool(wanted.get(name, True))
 
     def tell(self, words: str) -> None:
