@@ -18,7 +18,7 @@ from .protocol.address import DEFAULT_ADDRESS, is_loopback, parse_address
 from .protocol.background_client import BackgroundClient, ConnectionState, Pending
 from .protocol.connection import Keys
 from .protocol.errors import ErrorCode, ProtocolError
-from .protocol.events import AssetInfo, AssetList, Event, Failed, Status
+from .protocol.events import AssetInfo, AssetList, Event, ModelState, Ready, Status
 from .protocol.messages import AskStatus, ListAssets, Request
 
 OnEvent = Callable[[Event], None]
@@ -50,7 +50,8 @@ class Bridge:
         self._client: BackgroundClient | None = None
         self._launcher: Launcher | None = None
         self._problem = ""  # why there is no client
-        self._ready: object = None
+        self._ready: Ready | None = None  # the connection that was greeted
+        self._loaded = False  # whether its model was there then
         self._assets_old = True
         self._watched: list[tuple[Pending, OnEvent]] = []
         self._lock = RLock()  # a render's thread may connect while the main thread asks for the state
@@ -264,12 +265,14 @@ class Bridge:
             launcher = self._launcher
             if launcher is not None and self._client is None and launcher.address and launcher.is_running:
                 self.connect(launcher.address)
-            ready = self._client.ready if self._client is not None else None
-            if ready is self._ready:
+            client = self._client
+            ready = client.ready if client is not None else None
+            loaded = client is not None and client.model is not ModelState.STARTING
+            if (ready, loaded) == (self._ready, self._loaded):
                 return False
-            self._ready = ready
+            self.session += ready is not None and ready is not self._ready
+            self._ready, self._loaded = ready, loaded
         if ready is not None:
-            self.session += 1
             self.refresh()
         return True
 
@@ -281,8 +284,3 @@ class Bridge:
     def _take_status(self, event: Event) -> None:
         if isinstance(event, Status):
             self.status = event
-
-
-def failure(event: Event) -> str:
-    """The sentence of an event that is a failure, else empty."""
-    return str(event.error()) if isinstance(event, Failed) and event.is_failure else ""

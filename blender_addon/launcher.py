@@ -34,7 +34,7 @@ class Launcher:
         self._stopped = False
         try:
             self._process = subprocess.Popen(
-                [*command, "--port", "0", "--parent", str(os.getpid())],
+                [*command, "--parent", str(os.getpid())],
                 cwd=folder or None,
                 env=_environment(),
                 stdin=subprocess.DEVNULL,

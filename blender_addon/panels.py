@@ -11,6 +11,7 @@ import bpy
 
 from . import colour, compat
 from .operators.common import boxes
+from .protocol.events import ModelState
 from .session import bridge
 
 _LETTER = 6.6  # pixels of an average letter at a scale of 1
@@ -42,10 +43,11 @@ class ServerPanel(_Sidebar):
         layout.label(text=bridge.words, icon="CHECKMARK" if bridge.is_ready else "UNLINKED")
         if bridge.problem:
             sentence(layout, context, bridge.problem)
-        if bridge.status is not None and bridge.is_ready:
-            layout.label(text=f"{bridge.status.device}, {bridge.address.removeprefix('tcp://')}", icon="BLANK1")
-            if bridge.status.sentence:
-                sentence(layout, context, bridge.status.sentence, "BLANK1")
+        if bridge.is_ready:
+            device = f"{bridge.status.device}, " if bridge.status is not None and bridge.status.device else ""
+            layout.label(text=f"{device}{bridge.address.removeprefix('tcp://')}", icon="BLANK1")
+            if bridge.status is not None and bridge.status.model is ModelState.FAILED:
+                sentence(layout, context, bridge.status.sentence)
         row = layout.row(align=True)
         if bridge.has_server:
             row.operator("neural_assets.stop_server", icon="CANCEL")

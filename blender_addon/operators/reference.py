@@ -113,7 +113,11 @@ def set_lens(camera: bpy.types.Camera, focal_length: float) -> None:
 
 
 def show_in(camera: bpy.types.Object, image: bpy.types.Image) -> None:
-    """The image as the camera's background; other backgrounds of the camera stay, hidden."""
+    """The image as the camera's background; other backgrounds of the camera stay, hidden.
+
+    "View as render" makes Blender put it under the rendered view's picture; otherwise it would cover that.
+    """
+    image.use_view_as_render = True
     data = camera.data
     shown = next((background for background in data.background_images if background.image == image), None)
     shown = shown or data.background_images.new()

@@ -10,7 +10,8 @@ import bpy
 import pytest
 
 from server.fake import FakeServer, Hang, Say
-from server.protocol.events import AssetInfo, AssetList
+from server.protocol.events import AssetInfo, AssetList, ModelState
+from server.protocol.limits import Limits
 
 from .conftest import ROOT, until
 
@@ -19,7 +20,7 @@ PLAYED = f"""
 import json, os, sys, time
 sys.path.insert(0, {str(ROOT)!r})
 from server.fake import FakeServer
-assert sys.argv[1:3] == ["--port", "0"] and sys.argv[3:] == ["--parent", str(os.getppid())], sys.argv
+assert sys.argv[1:] == ["--parent", str(os.getppid())], sys.argv
 print("loading", flush=True)
 with FakeServer() as fake:
     print(json.dumps({{"event": "ready", "address": fake.address}}), flush=True)
@@ -55,8 +56,21 @@ def test_connecting_says_so_and_reads_the_store(addon):
         bridge.connect(fake.address)
         until(lambda: bridge.is_ready and bool(bridge.assets) and bridge.status is not None)
         assert bridge.words == "Ready" and bridge.assets["id-1"].name == "Chair" and not bridge.problem
+        assert bridge.status.device == "cpu"
         bpy.ops.neural_assets.disconnect()
     assert bridge.words == "Not connected" and bridge.status is None
+
+
+def test_the_status_is_asked_again_when_the_model_is_there(addon):
+    bridge = addon("session").bridge
+    with FakeServer(limits=Limits(heartbeat_seconds=1)) as fake:
+        fake.model = ModelState.STARTING
+        bridge.connect(fake.address)
+        until(lambda: bridge.status is not None)
+        assert bridge.words == "Loading the model" and bridge.status.model == "starting"
+        fake.model = ModelState.READY
+        until(lambda: bridge.status.model == "ready")
+        assert bridge.words == "Ready"
 
 
 def test_a_server_that_goes_is_said_and_found_again(addon):
@@ -82,18 +96,16 @@ def test_the_side_to_update_is_named(addon):
             bpy.ops.neural_assets.connect(address=older.address)
 
 
-@pytest.mark.parametrize("address", ["nonsense address", "host:99999999", "http://"])
-def test_addresses_that_cannot_be_are_refused(addon, address):
-    if address == "http://":  # the default, with nothing there
-        addon("bridge").FIND_SECONDS, before = 0.1, addon("bridge").FIND_SECONDS
-        try:
-            with pytest.raises(RuntimeError, match="No server answers at tcp://127.0.0.1:"):
-                bpy.ops.neural_assets.connect(address=address)
-        finally:
-            addon("bridge").FIND_SECONDS = before
-        return
+@pytest.mark.parametrize("address", ["nonsense address", "host:99999999"])
+def test_addresses_that_cannot_be_are_refused(address):
     with pytest.raises(RuntimeError, match="is not understood. Write it as 127.0.0.1:"):
         bpy.ops.neural_assets.connect(address=address)
+
+
+def test_addresses_may_be_typed_as_people_do(addon, monkeypatch):
+    monkeypatch.setattr(addon("bridge"), "FIND_SECONDS", 0.1)
+    with pytest.raises(RuntimeError, match="No server answers at tcp://127.0.0.1:1."):
+        bpy.ops.neural_assets.connect(address="http://localhost:1/")
 
 
 def test_another_computer_needs_online_access_and_this_one_never_does(addon):

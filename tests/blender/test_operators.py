@@ -53,6 +53,7 @@ def test_a_reference_is_shown_in_a_camera_with_its_lens_and_shape(scene, photo):
     assert camera.lens == pytest.approx(28) and camera.sensor_width == 36 and camera.show_background_images
     (background,) = camera.background_images
     assert background.image == scene.neural_assets.reference and background.show_background_image
+    assert background.image.use_view_as_render, "else it covers the rendered view"
     assert (scene.render.resolution_x, scene.render.resolution_y) == (60, 40)
 
 
