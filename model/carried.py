@@ -15,9 +15,9 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
-from torch.nn.functional import max_pool2d
 
 from .atlas import BACKGROUND, Atlas, fetch
+from .filters import box_max
 from .geometry import (
     NEAR,
     Boxes,
@@ -216,7 +216,7 @@ def _filled(backdrop: _Backdrop, shown: Tensor) -> tuple[Tensor, Tensor]:
     weight = backdrop.weight
     reach = max(1, round(RIM / 2 * max(weight.shape[-2:])))
     left_open = (weight < 0.5) & shown & backdrop.in_picture
-    grown = max_pool2d(left_open.float(), 2 * reach + 1, 1, reach) > 0
+    grown = box_max(left_open.float(), reach) > 0
     weight = torch.where(grown, 0.0, weight)
     filled = fill_background(backdrop.image, weight)
     return torch.where(backdrop.valid[:, None, None, None], filled, 0.5), weight

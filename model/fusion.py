@@ -49,8 +49,8 @@ def fuse(
     outputs = run_dense(network, torch.cat([carried, decoded, again, maps], 1) - 0.5, half)
     seen, unseen, background, _, steady = maps.split(1, 1)
     hole = 1 - seen - unseen - background
-    # where to start from: what was seen is kept, a box's guess and a filled hole are half believed
-    certain = seen + background + 0.5 * unseen + 0.4 * hole
+    # where to start from: what was seen is kept, a box's guess and a filled hole are mostly believed
+    certain = seen + background + 0.7 * unseen + 0.8 * hole
     blend = torch.sigmoid(outputs[:, :1] + 6 * certain - 3 + 4 * steady)
     correction = outputs[:, 1:4]
     change = (1 - blend) * (decoded - carried) + correction

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
-from torch.nn.functional import avg_pool2d, max_pool2d, pad
+from torch.nn.functional import avg_pool2d, interpolate, pad
+
+from .filters import box_max, box_mean
 
 RIM = 0.025  # of the picture's longer side: how far around a hole its filling is not taken from
 _END = 0.016  # of the longer side: half the window over which a row's end is averaged, and rows are smoothed
@@ -20,7 +22,7 @@ def fill_background(image: Tensor, weight: Tensor) -> Tensor:
     trusted = trusted_weight(weight)
     around = fill_holes(image, trusted)
     rows, both = _along_rows(image, trusted)
-    filled = torch.where(both, 0.7 * rows + 0.3 * around, around)
+    filled = torch.where(both, rows, around)
     return torch.where(weight >= 1, image, filled)
 
 
@@ -28,7 +30,7 @@ def trusted_weight(weight: Tensor) -> Tensor:
     """What holes may be filled from, [B, 1, H, W]: not the rim beside them, where an object's own pixels and its
     shadow remain whenever its mask or its box is a little too small. All of it where nothing else is left."""
     reach = max(1, round(RIM * max(weight.shape[-2:])))
-    far = -max_pool2d(-weight, 2 * reach + 1, 1, reach)
+    far = -box_max(-weight, reach)
     none = far.amax((-2, -1), keepdim=True) <= 0
     return torch.where(none, weight, far)
 
@@ -37,8 +39,7 @@ def _along_rows(image: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
     """Linear between the two ends of every gap in a row [B, C, H, W], and whether it has both [B, 1, H, W]."""
     reach = max(1, round(_END * max(image.shape[-2:])))
     known = weight >= 1
-    cover = avg_pool2d(known.float(), 2 * reach + 1, 1, reach)
-    ends = avg_pool2d(image * known, 2 * reach + 1, 1, reach) / cover.clamp_min(1e-6)
+    ends = box_mean(image * known, reach) / box_mean(known.float(), reach).clamp_min(1e-4)
     width = image.shape[-1]
     column = torch.arange(width, device=image.device).expand_as(known)
     left = torch.where(known, column, -1).cummax(-1).values
@@ -47,8 +48,8 @@ def _along_rows(image: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
     share = (right - column) / (right - left).clamp_min(1)
     at = lambda index: ends.gather(-1, index.clamp(0, width - 1).expand_as(ends))  # noqa: E731
     rows = share * at(left) + (1 - share) * at(right)
-    smooth = avg_pool2d(pad(rows, (0, 0, reach, reach), mode="replicate"), (2 * reach + 1, 1), 1)
-    return smooth, both
+    smooth = box_mean(pad(rows, (0, 0, reach, reach), mode="replicate"), reach, columns=False)
+    return smooth[..., reach:-reach, :], both
 
 
 def fill_holes(image: Tensor, weight: Tensor) -> Tensor:
@@ -59,9 +60,9 @@ def fill_holes(image: Tensor, weight: Tensor) -> Tensor:
     if min(image.shape[-2:]) <= 2:
         mean = (image * weight).sum((-2, -1), keepdim=True) / weight.sum((-2, -1), keepdim=True).clamp_min(1e-6)
         return torch.where(weight > 0, image, mean)
-    pool = torch.nn.functional.avg_pool2d
+    pool = avg_pool2d
     share = pool(weight, 2, ceil_mode=True)
     small = pool(image * weight, 2, ceil_mode=True) / share.clamp_min(1e-6)
     coarse = fill_holes(small, (share * 4).clamp_max(1))
-    coarse = torch.nn.functional.interpolate(coarse, image.shape[-2:], mode="bilinear", align_corners=False)
+    coarse = interpolate(coarse, image.shape[-2:], mode="bilinear", align_corners=False)
     return torch.where(weight >= 1, image, image * weight + coarse * (1 - weight))

@@ -55,6 +55,7 @@ from .sources import best_entries
 from .surface import SurfaceNetwork
 from .texture import hole_texture
 
+FINEST_SPLAT = 640  # cells along the longer side of the full-size picture
 OnStep = Callable[[int, np.ndarray], None]
 
 
@@ -331,7 +332,7 @@ class NeuralAssetsPipeline(DiffusionPipeline):
         full = posed.carried
         if size != (posed.height, posed.width):
             clock.mark("decode")
-            full = carry(prepared.fine, posed.camera, posed.boxes, *size)
+            full = carry(prepared.fine, posed.camera, posed.boxes, *size, grid=min(max(size) // 2, FINEST_SPLAT))
             clock.mark("geometry")
         layers = box_layers(posed.camera, posed.boxes, posed.height, posed.width, maps=False)
         if self.model_config.anchored:

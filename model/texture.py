@@ -10,7 +10,9 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
-from torch.nn.functional import interpolate, pad
+from torch.nn.functional import interpolate
+
+from .filters import box_mean
 
 GRID = 144  # longer side at which displacements are searched
 _AROUND = 10  # cells: half the window in which a displaced copy must continue its surroundings
@@ -46,7 +48,7 @@ def hole_texture(image: Tensor, hole: Tensor, known: Tensor) -> Tensor:
 
 def _fine(image: Tensor, known: Tensor, reach: int) -> Tensor:
     """The image less its mean over the known pixels around, 0 where it is not known."""
-    pool = lambda x: _box_mean(x, reach)  # noqa: E731
+    pool = lambda x: box_mean(x, reach)  # noqa: E731
     return (image - pool(image * known) / pool(known).clamp_min(1e-3)) * known
 
 
@@ -57,7 +59,7 @@ def _displacements(fine: Tensor, known: Tensor, wanted: Tensor) -> tuple[Tensor,
     Copies of variance v that err by e are trusted by their correlation 1 - e / 2v, which keeps the squared error least.
     """
     width = fine.shape[-1]
-    pool = lambda x: _box_mean(x, _AROUND)  # noqa: E731
+    pool = lambda x: box_mean(x, _AROUND)  # noqa: E731
     energy = fine.square().mean(1, keepdim=True)
     least = torch.full_like(known, torch.inf)
     best = torch.zeros_like(known, dtype=torch.int64)
@@ -74,17 +76,6 @@ def _displacements(fine: Tensor, known: Tensor, wanted: Tensor) -> tuple[Tensor,
             least, best = torch.where(better, error, least), torch.where(better, step, best)
     trust = torch.where(torch.isfinite(least), (1 - least / 2).clamp(0, 1), 0.0)
     return best, trust
-
-
-def _box_mean(values: Tensor, reach: int) -> Tensor:
-    """Mean over a square window, zeros beyond the border; from sums along both axes, whatever its size."""
-    for dim in (-1, -2):
-        size = values.shape[dim]
-        sums = pad(values.cumsum(dim), (1, 0) if dim == -1 else (0, 0, 1, 0))
-        index = torch.arange(size, device=values.device)
-        high, low = (index + reach + 1).clamp_max(size), (index - reach).clamp_min(0)
-        values = (sums.index_select(dim, high) - sums.index_select(dim, low)) / (2 * reach + 1)
-    return values
 
 
 def _moved(values: Tensor, step: int) -> Tensor:
