@@ -12,7 +12,6 @@ from __future__ import annotations
 import os
 import sys
 
-import addon_utils
 import bpy
 
 MODULE = "bl_ext.user_default.neural_assets"
@@ -26,7 +25,9 @@ def install(archive: str) -> None:
 
 def enable() -> None:
     """Enable the installed extension in this process; raises RuntimeError when it is not there or broken."""
-    if MODULE not in bpy.context.preferences.addons and addon_utils.enable(MODULE, default_set=True) is None:
+    if MODULE not in bpy.context.preferences.addons:
+        bpy.ops.preferences.addon_enable(module=MODULE)
+    if MODULE not in bpy.context.preferences.addons:
         raise RuntimeError("Blender cannot enable the extension Neural Assets: see its words above.")
 
 

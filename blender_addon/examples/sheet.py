@@ -27,7 +27,7 @@ LABELS = {
     "replaced": "replaced",
     "background": "another background",
 }
-SEQUENCE_SHOWN = (1, 9, 16, 24)
+SEQUENCE_SHOWN = (8, 14, 20)
 
 
 def draw_boxes(picture: Image.Image, boxes: dict[str, list[list[float]]]) -> Image.Image:
@@ -50,7 +50,7 @@ def cell(picture: Image.Image, label: str, height: int) -> Image.Image:
 
 
 def make_sheet(folder: Path, report: dict) -> Image.Image:
-    """Three pictures a row, then four frames of the sequence."""
+    """Three pictures a row, then three frames of the sequence."""
     reference = Image.open(folder / "reference.png")
     pictures = {"reference": reference, "boxes": draw_boxes(reference, report["boxes"]["reference"])}
     for name in LABELS:
