@@ -27,6 +27,7 @@ from .geometry import (
     to_box_coordinates,
 )
 from .looking import Sighting, look_at_objects
+from .masks import solid, without_outline
 from .parts import Parts
 from .scene import MAX_SCENE_OBJECTS, Box, PinholeCamera
 
@@ -132,7 +133,7 @@ def _cut_out(
     top, bottom, left, right = _crop(rectangle.cpu().numpy(), height, width)
     share, fraction = (x.cpu().numpy() for x in sighting.within(top, bottom, left, right))
     window = np.s_[top:bottom, left:right]
-    mask = share > 0.5 if given is None else given[window]
+    mask = without_outline(solid(share), max(height, width)) if given is None else given[window]
     intrinsics = camera.intrinsics[0].cpu().numpy()
     scale = np.array([width / (right - left), height / (bottom - top)], np.float32)
     offset = np.array([left / width, top / height], np.float32)
