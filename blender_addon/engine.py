@@ -7,11 +7,13 @@ error that is reported stops it. Therefore every failure ends in `report`, with 
 from __future__ import annotations
 
 import traceback
+from pathlib import Path
 
 import bpy
 
 from . import colour, reader, session
 from .canvas import Canvas, Window
+from .output import require_room
 from .protocol.background_client import Pending
 from .protocol.errors import ErrorCode, ProtocolError
 from .protocol.events import Failed, Picture, Progress, Queued
@@ -61,10 +63,14 @@ class NeuralAssetsEngine(bpy.types.RenderEngine):
 
     def _render(self, depsgraph: bpy.types.Depsgraph) -> None:
         scene, settings = reader.read_render(depsgraph)
+        render = depsgraph.scene_eval.render
+        if self.is_animation or bpy.app.background:  # files are written; else somebody looks and saves
+            require_room(Path(bpy.path.abspath(render.filepath)), settings.width, settings.height)
         self.update_stats("", "Waiting for the server")
         session.bridge.require(self.test_break)
         pending = session.bridge.submit(Render(scene=scene, settings=settings, steps_shown=True))
-        canvas = Canvas(self, Window.of(depsgraph.scene_eval.render, settings.width, settings.height))
+        self.update_stats("", "Waiting for the first step")
+        canvas = Canvas(self, Window.of(render, settings.width, settings.height))
         try:
             self._follow(pending, canvas)
         finally:

@@ -71,7 +71,10 @@ def test_parents_keyframes_and_units_move_the_box(addon, scene, box):
 
 
 def test_hidden_boxes_and_boxes_without_asset_are_not_in_the_picture(addon, box):
-    box("A"), box("B", asset=""), box("C", hide_viewport=True), box("D")
+    box("A")
+    box("B", asset="")
+    box("C", hide_viewport=True)
+    box("D")
     assert [placement.name for placement in _contents(addon).placements] == ["A", "D"]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -85,6 +86,17 @@ def test_a_failed_frame_stops_the_animation_with_the_reason(scene, server, box, 
         bpy.ops.render.render(animation=True)
     assert [path.name for path in tmp_path.glob("*.png")] == ["frame_0001.png"]
     assert len(server.wait_for("render", 2)) == 2
+
+
+def test_a_full_disk_stops_the_animation_before_an_empty_file(scene, server, box, tmp_path, monkeypatch):
+    box()
+    scene.frame_end, scene.render.filepath = 4, str(tmp_path / "new" / "frame_")
+    room = iter([10**9, 1000])  # enough for the first frame
+    monkeypatch.setattr(shutil, "disk_usage", lambda folder: SimpleNamespace(free=next(room)))
+    with pytest.raises(RuntimeError, match="has 0.0 MB left, and the frame may need 1.1 MB. Make room"):
+        bpy.ops.render.render(animation=True)
+    assert [path.name for path in (tmp_path / "new").iterdir()] == ["frame_0001.png"]
+    assert len([request for request in server.requests if request.kind == "render"]) == 1
 
 
 @pytest.mark.parametrize("code", ["disk", "asset_missing", "weights", "internal"])
