@@ -9,27 +9,13 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
-from torch.nn.functional import grid_sample, interpolate, max_pool2d
+from torch.nn.functional import grid_sample, max_pool2d
 
 from ..assets import NeuralAsset
 from ..geometry import pixel_centres
+from ..holes import fill_holes
 
 DILATION = 5  # pixels that the hole reaches beyond the predicted masks
-
-
-def push_pull(image: Tensor, known: Tensor) -> Tensor:
-    """Fill unknown pixels from ever coarser averages: image [1, 3, H, W], known [1, 1, H, W] 0 or
-    1.
-    """
-    height, width = image.shape[-2:]
-    if max(height, width) == 1 or bool((known > 0).all()):
-        return image * known
-    half = (max(1, height // 2), max(1, width // 2))
-    weight = interpolate(known, half, mode="area")
-    colour = interpolate(image * known, half, mode="area") / weight.clamp_min(1e-6)
-    coarse = push_pull(colour, (weight > 0).to(image.dtype))
-    filled = interpolate(coarse, (height, width), mode="bilinear", align_corners=False)
-    return image * known + filled * (1 - known)
 
 
 def source_masks(assets: list[NeuralAsset], intrinsics: Tensor, height: int, width: int) -> Tensor:
@@ -72,7 +58,7 @@ def chain(
     height, width = image.shape[-2:]
     hole = (masks > 0.25).any(0).float()[None, None] if len(masks) else image.new_zeros(1, 1, height, width)
     hole = max_pool2d(hole, 2 * DILATION + 1, stride=1, padding=DILATION)
-    made = push_pull(image[None], 1 - hole)[0]
+    made = fill_holes(image[None], 1 - hole)[0]
     index = torch.full((height, width), -1)
     uv = pixel_centres(height, width)
     for slot in [int(i) for i in depth.argsort(descending=True) if kept[i]]:

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from model import metrics
-from model.evaluation.chained import chain, mask_index, push_pull
+from model.evaluation.chained import chain, mask_index
 from model.evaluation.scores import KEYS, Record, report
 from model.evaluation.yaw import CANDIDATES, crop_rectangle, estimate, turned, zoomed
 from model.geometry import Camera, look_at, project_world
@@ -141,17 +141,6 @@ def test_perceptual():
     assert math.isclose(same[0], 1, abs_tol=1e-5) and other[0] < 0.9 and same[1].isnan()
     assert network.pooled(ramp).shape == (1, 1280)
     assert not any(p.requires_grad for p in network.parameters())
-
-
-def test_push_pull_keeps_what_is_known_and_fills_smoothly():
-    image = torch.linspace(0, 1, 37).expand(1, 3, 29, 37).contiguous()
-    known = torch.ones(1, 1, 29, 37)
-    known[..., 8:20, 10:25] = 0
-    filled = push_pull(image, known)
-    assert torch.equal(filled * known, image * known)
-    assert (filled - image).abs().max() < 0.25 and filled.isfinite().all()
-    assert push_pull(image, torch.zeros_like(known)).isfinite().all()
-    assert torch.equal(push_pull(image, torch.ones_like(known)), image)
 
 
 def test_chain_moves_a_cut_out():
