@@ -63,7 +63,7 @@ def _disk_error(error: BaseException | None) -> OSError | None:
 
 
 def _disk_refusal(error: OSError) -> ProtocolError:
-    where = f" of {error.filename}" if error.filename else ""
+    where = f" of {error.filename}" if error.filename else " of the server's store"
     if error.errno in _FULL:
         return ProtocolError(
             ErrorCode.DISK, f"The disk{where} is full; nothing was written.", "Free some space and try again."

@@ -140,14 +140,14 @@ class Jobs:
             self._forward(job, event)
 
     def _forward(self, job: Job, event: Sequence[bytes]) -> None:
-        """To the client as it came; a stale preview's cancellation is told as what it is."""
+        """To the client as it came. Failures are logged; a stale preview's end is told as what it is."""
         assert job.client is not None
-        if job.view is not None and job.view in self.scheduler.views and len(event[0]) < 512:
-            answer = event_from_wire(event)
-            if isinstance(answer, Failed) and answer.code is ErrorCode.CANCELLED:
-                self._refuse(job, _SUPERSEDED)
-                return
-        self.clients.send_frames(job.client, event)
+        answer = event_from_wire(event) if len(event) == 1 else None  # pictures are not looked into
+        if isinstance(answer, Failed):
+            stale = answer.code is ErrorCode.CANCELLED and job.view in self.scheduler.views
+            self._refuse(job, _SUPERSEDED if stale else answer.error())
+        else:
+            self.clients.send_frames(job.client, event)
 
     def _of_encode(self, job: Job, frames: Sequence[bytes]) -> None:
         """The new assets enter the index before anybody hears of them."""
@@ -155,7 +155,7 @@ class Jobs:
         client = job.client
         assert client is not None
         if not isinstance(event, Encoded) or event.background is None:
-            self.clients.send_frames(client, frames)
+            self._forward(job, frames)
             return
         infos = [*event.assets, event.background]
         self.desk.do(

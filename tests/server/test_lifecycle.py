@@ -162,6 +162,25 @@ def test_no_room_on_the_disk(start):
         assert caught.value.code is ErrorCode.DISK and "--store" in caught.value.cure
 
 
+def test_a_disk_that_is_really_full(start, tmp_path):
+    (tmp_path / "small").mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=200k", "tmpfs", str(tmp_path / "small")]
+    if sys.platform != "linux" or subprocess.run(mount, capture_output=True).returncode:
+        pytest.skip("a small disk can be mounted by Linux's root alone")
+    try:
+        server = start("--limit", "free_disk_bytes=1", "--log", str(tmp_path / "log"), store="small")
+        with Client(server.says()["address"]) as client:
+            before = sorted(path.name for path in server.store.rglob("*"))
+            with pytest.raises(ProtocolError, match="is full; nothing was written") as caught:
+                client.import_asset(bytes(500_000))
+            assert caught.value.code is ErrorCode.DISK
+            assert sorted(path.name for path in server.store.rglob("*")) == before
+            assert client.ping() > 0
+        assert server.stop() == 0
+    finally:
+        subprocess.run(["umount", str(tmp_path / "small")], check=True)
+
+
 def test_more_clients_than_it_takes(start):
     address = start("--limit", "clients=1").says()["address"]
     with Client(address):
