@@ -9,7 +9,8 @@ import textwrap
 
 import bpy
 
-from . import colour, compat
+from . import asset_panels, colour, compat, thumbnails
+from .asset_panels import AssetsPopover, BackgroundsPopover, draw_choice
 from .operators.common import boxes
 from .protocol.events import ModelState
 from .session import bridge
@@ -99,6 +100,7 @@ class BoxesPanel(_Sidebar):
     bl_label = "Boxes"
 
     def draw(self, context: bpy.types.Context) -> None:
+        thumbnails.fetch_all()
         layout = self.layout
         row = layout.row(align=True)
         row.operator("neural_assets.add_box", text="Add box", icon="CUBE")
@@ -117,9 +119,7 @@ class BoxesPanel(_Sidebar):
     def _draw_active(self, layout: bpy.types.UILayout, thing: bpy.types.Object) -> None:
         carried = thing.neural_assets
         layout.label(text=thing.name, icon="CUBE")
-        layout.menu("NEURAL_ASSETS_MT_assets", text=carried.asset_name or carried.asset or "Choose an asset")
-        if carried.asset and bridge.is_ready and bridge.assets and carried.asset not in bridge.assets:
-            layout.label(text="The server does not have this asset", icon="ERROR")
+        draw_choice(layout, carried.asset, carried.asset_name, "Choose an asset", AssetsPopover)
         column = layout.column()
         column.use_property_split = True
         column.prop(carried, "guidance")
@@ -155,7 +155,7 @@ class RenderPanel(bpy.types.Panel):
 def draw_settings(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
     """Background, sampler, viewport and colours."""
     scene, settings = context.scene, context.scene.neural_assets
-    layout.menu("NEURAL_ASSETS_MT_backgrounds", text=settings.background_name or "No background", icon="WORLD")
+    draw_choice(layout, settings.background, settings.background_name, "No background", BackgroundsPopover)
     column = layout.column()
     column.use_property_split = True
     for name in ("steps", "seed", "guidance"):
@@ -172,52 +172,11 @@ def draw_settings(layout: bpy.types.UILayout, context: bpy.types.Context) -> Non
         sentence(layout, context, "The scene's colour management was changed: colours are not exact.")
 
 
-class AssetsMenu(bpy.types.Menu):
-    """The objects in the server's store."""
-
-    bl_idname = "NEURAL_ASSETS_MT_assets"
-    bl_label = "Assets"
-
-    def draw(self, context: bpy.types.Context) -> None:
-        _draw_assets(self.layout, "object", "neural_assets.assign_asset", "Encode boxes of a reference picture first")
-
-
-class BackgroundsMenu(bpy.types.Menu):
-    """The backgrounds in the server's store."""
-
-    bl_idname = "NEURAL_ASSETS_MT_backgrounds"
-    bl_label = "Backgrounds"
-
-    def draw(self, context: bpy.types.Context) -> None:
-        self.layout.operator("neural_assets.set_background", text="No background").asset = ""
-        _draw_assets(self.layout, "background", "neural_assets.set_background", "Encode a reference picture first")
-
-
-def _draw_assets(layout: bpy.types.UILayout, kind: str, operator: str, hint: str) -> None:
-    if not bridge.is_ready:
-        layout.label(text=bridge.words, icon="UNLINKED")
-        return
-    found = sorted((a for a in bridge.assets.values() if a.kind == kind), key=lambda asset: (asset.name, asset.id))
-    for asset in found:
-        layout.operator(operator, text=asset.name).asset = asset.id
-    if not found:
-        layout.label(text=hint)
-    layout.operator("neural_assets.refresh_assets", icon="FILE_REFRESH")
-
-
 def _shape(render: bpy.types.RenderSettings) -> float:
     return render.resolution_x * render.pixel_aspect_x / (render.resolution_y * render.pixel_aspect_y)
 
 
-CLASSES = (
-    ServerPanel,
-    ReferencePanel,
-    BoxesPanel,
-    PicturePanel,
-    RenderPanel,
-    AssetsMenu,
-    BackgroundsMenu,
-)
+CLASSES = (*asset_panels.CLASSES, ServerPanel, ReferencePanel, BoxesPanel, PicturePanel, RenderPanel)
 
 
 def register() -> None:

@@ -81,7 +81,14 @@ class SetFocalLength(bpy.types.Operator):
         return context.scene.camera is not None and context.scene.camera.type == "CAMERA"
 
     def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> Result:
-        return context.window_manager.invoke_props_dialog(self)
+        return context.window_manager.invoke_props_dialog(self, width=420)
+
+    def draw(self, context: bpy.types.Context) -> None:
+        column = self.layout.column()
+        column.label(text="The file does not say with which lens the picture was taken.")
+        column.label(text="Telephones: about 26 mm, twice that at 2x. With the right one,")
+        column.label(text="the edges of a box lie along those of an object.")
+        column.prop(self, "focal_length")
 
     def execute(self, context: bpy.types.Context) -> Result:
         set_lens(context.scene.camera.data, self.focal_length)

@@ -10,6 +10,7 @@ from server.fake import Die, Say
 from server.protocol.errors import ErrorCode
 from server.protocol.events import AssetInfo, AssetList, Failed
 
+from .conftest import until
 from .test_exif import jpeg_with
 
 
@@ -214,3 +215,25 @@ def test_what_a_box_carries_reaches_the_evaluated_scene(addon, store, box):
     _select(thing)
     bpy.ops.neural_assets.assign_asset(asset="id-cup")
     assert reader.read_contents(bpy.context.evaluated_depsgraph_get()).placements[0].asset == "id-cup"
+
+
+def test_thumbnails_are_fetched_once_when_they_are_looked_at(addon, store):
+    thumbnails = addon("thumbnails")
+    assert thumbnails.icon("id-chair") == 0 and thumbnails.icon("") == 0, "on its way, nothing waits"
+    until(lambda: "id-chair" in thumbnails._icons)
+    thumbnails.icon("id-chair")
+    assert len(store.wait_for("fetch_thumbnail")) == 1
+    preview = thumbnails._icons["id-chair"]
+    assert tuple(preview.image_size) == (8, 8) and preview.image_pixels_float[0] == pytest.approx(96 / 255, abs=1e-2)
+
+
+def test_a_thumbnail_that_cannot_be_had_is_asked_for_again(addon, store):
+    store.answer("fetch_thumbnail", Say(Failed(0, ErrorCode.ASSET_MISSING, "It is gone.", "Encode it.")))
+    thumbnails = addon("thumbnails")
+
+    def is_there() -> bool:
+        thumbnails.icon("id-lamp")
+        return "id-lamp" in thumbnails._icons
+
+    until(is_there)
+    assert len(store.wait_for("fetch_thumbnail", 2)) == 2

@@ -1,0 +1,59 @@
+"""Small pictures of the store's assets as Blender's icons, fetched when somebody looks at them."""
+
+from __future__ import annotations
+
+import bpy.utils.previews
+import numpy as np
+
+from .protocol.events import Event, Thumbnail
+from .protocol.messages import FetchThumbnail
+from .session import bridge, hurry
+
+_icons: bpy.utils.previews.ImagePreviewCollection | None = None
+_asked: set[str] = set()
+
+
+def icon(asset: str) -> int:
+    """The asset's icon; 0 while it is on its way, and when there is no server to ask. Never waits."""
+    if _icons is None or not asset:
+        return 0
+    if asset in _icons:
+        return _icons[asset].icon_id
+    if bridge.is_ready and asset not in _asked:
+        _asked.add(asset)
+        bridge.ask(FetchThumbnail(asset=asset), lambda event: _take(asset, event))
+        hurry()
+    return 0
+
+
+def fetch_all() -> None:
+    """Ask for every thumbnail of the store that is not here yet, so that popovers open with pictures."""
+    for asset in bridge.assets:
+        icon(asset)
+
+
+def _take(asset: str, event: Event) -> None:
+    """In the main thread, when the server has answered."""
+    if not isinstance(event, Thumbnail):
+        _asked.discard(asset)  # asked again when somebody looks again
+        return
+    if _icons is not None and asset not in _icons:
+        height, width = event.image.shape[:2]
+        preview = _icons.new(asset)
+        preview.image_size = width, height
+        rgba = np.ones((height, width, 4), np.float32)
+        rgba[..., :3] = event.image[::-1] / np.float32(255)
+        preview.image_pixels_float.foreach_set(rgba.ravel())
+
+
+def register() -> None:
+    global _icons
+    _icons = bpy.utils.previews.new()
+    _asked.clear()
+
+
+def unregister() -> None:
+    global _icons
+    if _icons is not None:
+        bpy.utils.previews.remove(_icons)
+    _icons = None
