@@ -69,6 +69,8 @@ class ImageFeatures(nn.Module):
         self.stem = _Convolution(3, STEM, 3, 2)
         inputs = (STEM, *(block[3] for block in BLOCKS))
         self.blocks = nn.ModuleList(_InvertedResidual(i, *block) for i, block in zip(inputs, BLOCKS, strict=False))
+        self.mean: Tensor
+        self.deviation: Tensor
         self.register_buffer("mean", torch.tensor(_MEAN).view(1, 3, 1, 1), persistent=False)
         self.register_buffer("deviation", torch.tensor(_DEVIATION).view(1, 3, 1, 1), persistent=False)
 

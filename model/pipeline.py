@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,26 +17,21 @@ from torch import Tensor
 from transformers import ViTModel
 
 from .assets import BackgroundAsset, NeuralAsset
-from .carried import Carried, carry
-from .conditions import Surface, denoiser_maps
+from .conditions import denoiser_maps
 from .config import ModelConfig, model_config
 from .denoiser import Condition, denoise, token_mask
 from .device import Clock, memory_errors_as_sentences
-from .edits import edit_region, steady_pixels
 from .encoding import (
-    boxes_tensor,
-    camera_tensor,
     checked_image,
     encode_picture,
     image_tensor,
-    model_size,
     resized,
 )
 from .errors import Cancelled, WeightsError
-from .fusion import compose, fuse
-from .geometry import Boxes, Camera, pose_tokens_input, relative_pose
-from .layers import BoxLayers, box_layers
+from .geometry import pose_tokens_input, relative_pose
+from .layers import CHANNELS_PER_LAYER, LAYERS, box_layers
 from .networks import (
+    FUSION_INPUTS,
     AssetTokens,
     build_fusion,
     build_surface,
@@ -48,43 +42,14 @@ from .networks import (
 from .parts import Parts
 from .preparing import Prepared, prepare
 from .refresh import refreshed
+from .rendering import Posed, Result, decoded_picture, finish, pose_scene, step_picture, to_uint8
 from .sampling import flow_times, sample_flow, starting_latents
 from .scene import Box, PinholeCamera, RenderSettings, Scene
 from .schedulers import sample_scheduler
 from .sources import best_entries
 from .surface import SurfaceNetwork
-from .texture import hole_texture
 
-FINEST_SPLAT = 640  # cells along the longer side of the full-size picture
 OnStep = Callable[[int, np.ndarray], None]
-
-
-@dataclass(frozen=True)
-class Result:
-    """image and carried uint8 [H, W, 3]; object_index int16 [H, W] into the scene's placements (-1: none) and
-    carried_index, the same as the carried picture has it; depth float32 [H, W] metres (0 where no object);
-    timings in seconds by part."""
-
-    image: np.ndarray
-    carried: np.ndarray
-    object_index: np.ndarray
-    carried_index: np.ndarray
-    depth: np.ndarray
-    timings: dict[str, float]
-
-
-@dataclass(frozen=True)
-class _Posed:
-    """A scene at one pose: tensors of one render, at the model's size."""
-
-    camera: Camera
-    boxes: Boxes
-    carried: Carried
-    region: Tensor
-    steady: Tensor
-    half: BoxLayers
-    height: int
-    width: int
 
 
 class NeuralAssetsPipeline(DiffusionPipeline):
@@ -130,10 +95,20 @@ class NeuralAssetsPipeline(DiffusionPipeline):
             raise WeightsError(f"There are no weights in {folder}: train or download them, or name another folder.")
         try:
             pipeline = cls.from_pretrained(folder, local_files_only=True, dtype=torch.float32)
+            pipeline.require_structure()
         except Exception as error:
             reason = str(error).splitlines()[0] if str(error) else type(error).__name__
             raise WeightsError(f"The weights in {folder} cannot be read ({reason}): get them again.") from error
         return pipeline.to(device)
+
+    def require_structure(self) -> None:
+        """Raises ValueError when a network is not of the structure that this version of the program runs."""
+        if not self.model_config.anchored:
+            return
+        surface, fusion = self.surface, self.fusion
+        inputs = 4 * FUSION_INPUTS + LAYERS * CHANNELS_PER_LAYER
+        if not isinstance(surface, SurfaceNetwork) or fusion is None or fusion.config.in_channels != inputs:
+            raise ValueError("they were made for another version of this program")
 
     @classmethod
     def from_stable_diffusion(
@@ -216,14 +191,19 @@ class NeuralAssetsPipeline(DiffusionPipeline):
         scene, settings = scene.checked(), (settings or RenderSettings()).checked()
         clock = Clock()
         prepared = self._prepare(scene)
-        posed = self._pose(scene, settings, prepared)
+        posed = pose_scene(scene, settings, prepared, self.size, self._execution_device)
         clock.mark("geometry")
         condition, carried_latents = self._condition(prepared, posed)
         clock.mark("tokens")
-        latents = self._sample(scene, settings, posed, condition, carried_latents, on_step, cancel)
+        again = decoded_picture(self.parts, carried_latents) if self.model_config.anchored else None
+
+        def report(step: int, estimate: Tensor) -> None:
+            if on_step is not None:
+                on_step(step, step_picture(self.parts, posed, estimate, again))
+
+        latents = self._sample(scene, settings, posed, condition, carried_latents, report, cancel)
         clock.mark("denoiser")
-        result = self._finish(settings, prepared, posed, latents, carried_latents, clock)
-        return result
+        return finish(self.parts, settings, prepared, posed, latents, again, clock)
 
     __call__ = render
 
@@ -233,7 +213,7 @@ class NeuralAssetsPipeline(DiffusionPipeline):
         patch = self.model_config.patch
         with torch.no_grad():
             made = latents_to_image(self.autoencoder, image_to_latents(self.autoencoder, small, patch), patch)
-        return _to_uint8(made)
+        return to_uint8(made)
 
     def _prepare(self, scene: Scene) -> Prepared:
         """Cached by the identity of the assets: poses do not matter."""
@@ -248,32 +228,7 @@ class NeuralAssetsPipeline(DiffusionPipeline):
         """The scene with the tokens of assets from other encoders made anew from their own pictures."""
         return refreshed(scene, self.encoder, self.fingerprint, self._execution_device)
 
-    def _pose(self, scene: Scene, settings: RenderSettings, prepared: Prepared) -> _Posed:
-        device = self._execution_device
-        height, width = model_size(settings.height, settings.width, self.size)
-        camera = camera_tensor(scene.camera, device)
-        boxes = boxes_tensor([p.box for p in scene.placements], device)
-        half = box_layers(camera, boxes, height // 2, width // 2)
-        carried = carry(prepared.coarse, camera, boxes, height, width, max(height, width) // 2, half)
-        region = self._region(prepared, camera, boxes, carried)
-        steady = steady_pixels(prepared.source_camera, camera, prepared.before, boxes, carried)
-        steady = steady * prepared.has_background
-        return _Posed(camera, boxes, carried, region, steady, half, height, width)
-
-    def _region(self, prepared: Prepared, camera: Camera, boxes: Boxes, carried: Carried) -> Tensor:
-        """The edit region; also around holes of objects that were left out. All of it without a background."""
-        height, width = carried.image.shape[-2:]
-        if not bool(prepared.has_background):
-            return torch.ones_like(carried.seen)
-        region = edit_region(prepared.source_camera, camera, prepared.before, boxes, height, width)
-        hole = (carried.seen + carried.background + carried.unseen < 0.99).float()
-        small = torch.nn.functional.adaptive_max_pool2d(hole, (max(8, height // 8), max(8, width // 8)))
-        grown = torch.nn.functional.max_pool2d(small, 3, 1, 1)
-        soft = torch.nn.functional.avg_pool2d(grown, 3, 1, 1, count_include_pad=False)
-        soft = torch.nn.functional.interpolate(soft, (height, width), mode="bilinear", align_corners=False)
-        return torch.maximum(region, torch.maximum(soft * (soft > 0.05), hole))
-
-    def _condition(self, prepared: Prepared, posed: _Posed) -> tuple[Condition, Tensor]:
+    def _condition(self, prepared: Prepared, posed: Posed) -> tuple[Condition, Tensor]:
         device = self._execution_device
         latents = image_to_latents(self.autoencoder, posed.carried.image, self.model_config.patch)
         best = best_entries(prepared.coarse, posed.camera, posed.boxes)  # [1, N]
@@ -287,7 +242,7 @@ class NeuralAssetsPipeline(DiffusionPipeline):
         maps = denoiser_maps(posed.carried, posed.region, posed.half)
         return Condition(tokens, mask, torch.cat([latents, maps], 1).to(device)), latents
 
-    def _sample(self, scene, settings, posed, condition, carried_latents, on_step, cancel) -> Tensor:
+    def _sample(self, scene, settings, posed, condition, carried_latents, report, cancel) -> Tensor:
         generator = torch.Generator().manual_seed(settings.seed)
         noise = torch.randn(carried_latents.shape, generator=generator).to(carried_latents)
         start = self.config.start if settings.start == "default" else settings.start
@@ -304,19 +259,12 @@ class NeuralAssetsPipeline(DiffusionPipeline):
             assert guidance is not None
             return without + guidance * (made - without)
 
-        def report(step: int, estimate: Tensor) -> None:
-            if on_step is not None:
-                on_step(
-                    step,
-                    _to_uint8(latents_to_image(self.autoencoder, estimate, self.model_config.patch)),
-                )
-
         if self.model_config.prediction != "flow":
             return sample_scheduler(self.scheduler, velocity, carried_latents, noise, settings, start, report)
         state, time_left = starting_latents(carried_latents, noise, start, settings.start_time)
         return sample_flow(velocity, state, flow_times(settings.steps, time_left), report)
 
-    def _guidance(self, scene: Scene, settings: RenderSettings, posed: _Posed) -> Tensor | None:
+    def _guidance(self, scene: Scene, settings: RenderSettings, posed: Posed) -> Tensor | None:
         """Guidance at every latent [1, 1, h, w]: the scene's, times each object's inside its box; None when it is 1."""
         factors = [p.guidance for p in scene.placements]
         if settings.guidance == 1 and all(f == 1 for f in factors):
@@ -325,53 +273,8 @@ class NeuralAssetsPipeline(DiffusionPipeline):
         values = torch.tensor([*factors, 1.0], device=layers.slot.device)
         return settings.guidance * values[layers.slot[:, :1]]
 
-    def _finish(self, settings, prepared, posed: _Posed, latents, carried_latents, clock: Clock) -> Result:
-        patch = self.model_config.patch
-        decoded = latents_to_image(self.autoencoder, latents, patch).clamp(0, 1)
-        size = (settings.height, settings.width)
-        full = posed.carried
-        if size != (posed.height, posed.width):
-            clock.mark("decode")
-            full = carry(prepared.fine, posed.camera, posed.boxes, *size, grid=min(max(size) // 2, FINEST_SPLAT))
-            clock.mark("geometry")
-        layers = box_layers(posed.camera, posed.boxes, posed.height, posed.width, maps=False)
-        if self.model_config.anchored:
-            again = latents_to_image(self.autoencoder, carried_latents, patch).clamp(0, 1)
-            maps = torch.cat([posed.carried.maps(), posed.region, posed.steady], 1)
-            fusion = fuse(self.fusion, posed.carried.image, decoded, again, maps, posed.half.maps)
-            region = posed.region
-            if size != (posed.height, posed.width):
-                region = self._region(prepared, posed.camera, posed.boxes, full)
-            made = compose(fusion, full.image, decoded, region) if settings.transfer else decoded
-            if settings.transfer:
-                hole = 1 - full.seen - full.unseen - full.background
-                made = made + hole_texture(full.image, hole * region, full.background)
-            surface = fusion.surface(layers)
-        else:
-            made, surface = decoded, _front_boxes(layers)
-        made = resized(made, *size)
-        clock.mark("decode")
-        index = torch.nn.functional.interpolate(surface.slot[:, None].float(), size, mode="nearest-exact")
-        depth = torch.nn.functional.interpolate(surface.depth[:, None], size, mode="nearest-exact")
-        return Result(
-            _to_uint8(made), _to_uint8(full.image), index[0, 0].cpu().numpy().astype(np.int16),
-            full.slot[0].cpu().numpy().astype(np.int16),
-            depth[0, 0].cpu().numpy().astype(np.float32), clock.spent,
-        )  # fmt: skip
-
-
-def _front_boxes(layers) -> Surface:
-    """`paper` predicts no masks: the nearest box that a ray enters stands for them."""
-    slot, depth = layers.slot[:, 0], layers.entry[:, 0]
-    return Surface(slot, torch.zeros_like(depth), torch.where(slot >= 0, depth, 0.0), torch.ones_like(depth))
-
 
 def _same(first: tuple[Any, ...], second: tuple[Any, ...]) -> bool:
     return len(first) == len(second) and all(
         a is b or (not hasattr(a, "encoder") and a == b) for a, b in zip(first, second, strict=True)
     )
-
-
-def _to_uint8(image: Tensor) -> np.ndarray:
-    """[1, 3, H, W] 0..1 -> uint8 [H, W, 3]."""
-    return (image[0].clamp(0, 1) * 255).round().byte().permute(1, 2, 0).cpu().contiguous().numpy()

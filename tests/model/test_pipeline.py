@@ -21,6 +21,7 @@ from model.errors import (
     WeightsError,
 )
 from model.geometry import Boxes
+from model.networks import build_dense
 from model.parts import build_parts
 from model.pipeline import NeuralAssetsPipeline
 from model.scene import Box, PinholeCamera, Placement, RenderSettings, Scene
@@ -327,3 +328,21 @@ def test_bad_boxes_are_refused_by_name(pipeline, picture):
     far = PinholeCamera(camera.intrinsics, np.eye(4) * 2)
     with pytest.raises(NeuralAssetsError):
         pipeline.encode(image, boxes, far)
+
+
+def test_weights_of_another_structure_are_refused(anchored, tmp_path):
+    parts = anchored.parts
+    other = replace(parts, fusion=build_dense(parts.config, 5, 11))
+    NeuralAssetsPipeline.from_parts(other).save_pretrained(tmp_path)
+    with pytest.raises(WeightsError, match="another version"):
+        NeuralAssetsPipeline.load(tmp_path)
+
+
+def test_previews_show_the_carried_picture(anchored, picture):
+    """A step's picture is what would stand if the sampler stopped there, not the sampler's own blur."""
+    scene, previews = scene_of(anchored, picture), []
+    result = anchored.render(scene, SETTINGS, on_step=lambda _, made: previews.append(made.astype(int)))
+    own = anchored.render(scene, replace(SETTINGS, transfer=False)).image.astype(int)
+    carried = result.carried.astype(int)
+    assert len(previews) == SETTINGS.steps
+    assert np.abs(previews[0] - carried).mean() < 0.5 * np.abs(own - carried).mean()

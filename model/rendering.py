@@ -1,0 +1,154 @@
+"""From a posed scene to its picture: geometry before the sampler, full-resolution transfer after it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn.functional import interpolate
+
+from .carried import Carried, carry
+from .conditions import Surface
+from .device import Clock
+from .edits import edit_region, steady_pixels
+from .encoding import boxes_tensor, camera_tensor, model_size, resized
+from .fusion import Fusion, compose, fuse
+from .geometry import Boxes, Camera
+from .layers import BoxLayers, box_layers
+from .networks import latents_to_image
+from .parts import Parts
+from .preparing import Prepared
+from .scene import RenderSettings, Scene
+from .texture import hole_texture
+
+FINEST_SPLAT = 640  # cells along the longer side of the full-size picture
+
+
+@dataclass(frozen=True)
+class Result:
+    """image and carried uint8 [H, W, 3]; object_index int16 [H, W] into the scene's placements (-1: none) and
+    carried_index, the same as the carried picture has it; depth float32 [H, W] metres (0 where no object);
+    timings in seconds by part."""
+
+    image: np.ndarray
+    carried: np.ndarray
+    object_index: np.ndarray
+    carried_index: np.ndarray
+    depth: np.ndarray
+    timings: dict[str, float]
+
+
+@dataclass(frozen=True)
+class Posed:
+    """A scene at one pose: tensors of one render, at the model's size."""
+
+    camera: Camera
+    boxes: Boxes
+    carried: Carried
+    region: Tensor
+    steady: Tensor
+    half: BoxLayers
+    height: int
+    width: int
+
+
+def pose_scene(scene: Scene, settings: RenderSettings, prepared: Prepared, side: int, device: torch.device) -> Posed:
+    """`side`: the model's working size in pixels."""
+    height, width = model_size(settings.height, settings.width, side)
+    camera = camera_tensor(scene.camera, device)
+    boxes = boxes_tensor([p.box for p in scene.placements], device)
+    half = box_layers(camera, boxes, height // 2, width // 2)
+    carried = carry(prepared.coarse, camera, boxes, height, width, max(height, width) // 2, half)
+    region = edited(prepared, camera, boxes, carried)
+    steady = steady_pixels(prepared.source_camera, camera, prepared.before, boxes, carried)
+    steady = steady * prepared.has_background
+    return Posed(camera, boxes, carried, region, steady, half, height, width)
+
+
+def edited(prepared: Prepared, camera: Camera, boxes: Boxes, carried: Carried) -> Tensor:
+    """The edit region; also around holes of objects that were left out. All of it without a background."""
+    height, width = carried.image.shape[-2:]
+    if not bool(prepared.has_background):
+        return torch.ones_like(carried.seen)
+    region = edit_region(prepared.source_camera, camera, prepared.before, boxes, height, width)
+    hole = (carried.seen + carried.background + carried.unseen < 0.99).float()
+    small = torch.nn.functional.adaptive_max_pool2d(hole, (max(8, height // 8), max(8, width // 8)))
+    grown = torch.nn.functional.max_pool2d(small, 3, 1, 1)
+    soft = torch.nn.functional.avg_pool2d(grown, 3, 1, 1, count_include_pad=False)
+    soft = torch.nn.functional.interpolate(soft, (height, width), mode="bilinear", align_corners=False)
+    return torch.maximum(region, torch.maximum(soft * (soft > 0.05), hole))
+
+
+def decoded_picture(parts: Parts, latents: Tensor) -> Tensor:
+    """[1, 3, h, w] 0..1 at the model's size."""
+    return latents_to_image(parts.autoencoder, latents, parts.config.patch).clamp(0, 1)
+
+
+def _fused(parts: Parts, posed: Posed, decoded: Tensor, again: Tensor) -> Fusion:
+    maps = torch.cat([posed.carried.maps(), posed.region, posed.steady], 1)
+    return fuse(parts.fusion, posed.carried.image, decoded, again, maps, posed.half.maps)
+
+
+def step_picture(parts: Parts, posed: Posed, latents: Tensor, again: Tensor | None) -> np.ndarray:
+    """The picture that would stand if the sampler stopped here, uint8 [h, w, 3] at the model's size.
+
+    again: the carried picture through the autoencoder (None for `paper`, which shows the sampler's own picture).
+    """
+    decoded = decoded_picture(parts, latents)
+    if again is None:
+        return to_uint8(decoded)
+    fusion = _fused(parts, posed, decoded, again)
+    return to_uint8(compose(fusion, posed.carried.image, decoded, posed.region))
+
+
+def finish(
+    parts: Parts, settings: RenderSettings, prepared: Prepared, posed: Posed, latents: Tensor, again: Tensor | None,
+    clock: Clock,
+) -> Result:  # fmt: skip
+    """The picture of the sampler's latents at the size that the settings ask for; `again` as in `step_picture`."""
+    decoded = decoded_picture(parts, latents)
+    size = (settings.height, settings.width)
+    full = posed.carried
+    if size != (posed.height, posed.width):
+        clock.mark("decode")
+        full = carry(prepared.fine, posed.camera, posed.boxes, *size, grid=min(max(size) // 2, FINEST_SPLAT))
+        clock.mark("geometry")
+    layers = box_layers(posed.camera, posed.boxes, posed.height, posed.width, maps=False)
+    if again is None:
+        made, surface = decoded, _front_boxes(layers)
+    else:
+        fusion = _fused(parts, posed, decoded, again)
+        region = posed.region if full is posed.carried else edited(prepared, posed.camera, posed.boxes, full)
+        made, surface = (
+            _transferred(fusion, full, decoded, region) if settings.transfer else decoded,
+            fusion.surface(layers),
+        )
+    made = resized(made, *size)
+    clock.mark("decode")
+    index = interpolate(surface.slot[:, None].float(), size, mode="nearest-exact")
+    depth = interpolate(surface.depth[:, None], size, mode="nearest-exact")
+    return Result(
+        to_uint8(made), to_uint8(full.image), index[0, 0].cpu().numpy().astype(np.int16),
+        full.slot[0].cpu().numpy().astype(np.int16),
+        depth[0, 0].cpu().numpy().astype(np.float32), clock.spent,
+    )  # fmt: skip
+
+
+def _transferred(fusion: Fusion, full: Carried, decoded: Tensor, region: Tensor) -> Tensor:
+    """The model's correction on the full-size carried picture, and texture where nothing was carried."""
+    made = compose(fusion, full.image, decoded, region)
+    hole = 1 - full.seen - full.unseen - full.background
+    return made + hole_texture(full.image, hole * region, full.background)
+
+
+def _front_boxes(layers) -> Surface:
+    """`paper` predicts no masks: the nearest box that a ray enters stands for them."""
+    slot, depth = layers.slot[:, 0], layers.entry[:, 0]
+    return Surface(slot, torch.zeros_like(depth), torch.where(slot >= 0, depth, 0.0), torch.ones_like(depth))
+
+
+def to_uint8(image: Tensor) -> np.ndarray:
+    """[1, 3, H, W] 0..1 -> uint8 [H, W, 3]."""
+    return (image[0].clamp(0, 1) * 255).round().byte().permute(1, 2, 0).cpu().contiguous().numpy()
