@@ -107,6 +107,15 @@ def test_encoding_sends_picture_boxes_and_camera_and_fills_the_boxes(scene, serv
     assert scene.neural_assets.background == "background"
 
 
+def test_pictures_of_floats_are_sent_as_srgb(scene, server, tmp_path, box):
+    pixel = bytes((32, 217, 0, 129))  # Radiance: 32/128, 217/128 and 0, scene-linear
+    (tmp_path / "light.hdr").write_bytes(b"#?RADIANCE\nFORMAT=32-bit_rle_rgbe\n\n-Y 32 +X 64\n" + pixel * 64 * 32)
+    bpy.ops.neural_assets.load_reference(filepath=str(tmp_path / "light.hdr"), focal_length=28)
+    box("Chair", "")
+    bpy.ops.neural_assets.encode()
+    assert (server.wait_for("encode")[0].image == (137, 255, 0)).all()
+
+
 def test_encoding_the_selected_box_leaves_the_others_and_the_background(scene, server, photo, box):
     bpy.ops.neural_assets.load_reference(filepath=str(photo[0]), focal_length=28)
     chair, lamp = box("Chair", "old-chair"), box("Lamp", "old-lamp")

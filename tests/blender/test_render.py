@@ -36,6 +36,13 @@ def test_a_still_asks_for_the_scene_and_writes_the_answer(scene, server, box):
     assert (read_png(scene.render.filepath) == (200, 100, 50)).all()
 
 
+def test_boxes_hidden_in_renders_are_not_in_the_picture(server, box):
+    box("Shown", "a")
+    box("Hidden", "b").hide_render = True
+    bpy.ops.render.render()
+    assert [placement.name for placement in server.wait_for("render")[0].scene.placements] == ["Shown"]
+
+
 def test_steps_are_shown_and_the_finished_picture_stays(scene, server, box):
     box()
     steps = (Say(Progress(step=n, steps=3, image=np.full((32, 48, 3), n, np.uint8))) for n in (1, 2))
