@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+import sys
 import tomllib
 from pathlib import Path
 
@@ -46,9 +48,34 @@ def test_the_contract_in_the_extension_is_the_servers(addon):
     assert theirs == {path.name: path.read_bytes() for path in (_installed(addon) / "protocol").glob("*.py")}
 
 
-def test_only_bpy_numpy_and_the_contract_are_imported(addon):
-    import sys
+def _imports(path: Path) -> tuple[set[str], set[str]]:
+    """The packages outside this add-on that a file imports, and all names that it takes from anywhere."""
+    packages, names = set(), set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            packages |= {alias.name.split(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            names |= {alias.name for alias in node.names}
+            if node.level == 0:
+                packages.add((node.module or "").split(".")[0])
+    return packages, names
 
+
+def test_the_room_keeps_to_itself():
+    """Only bpy, numpy and the contract; the bridge alone has the client; what has threads knows no bpy."""
+    files = [path for path in (ROOT / "blender_addon").rglob("*.py") if "examples" not in path.parts]
+    allowed = {"bpy", "gpu", "gpu_extras", "mathutils", "numpy", *sys.stdlib_module_names} - {
+        "socket",
+        "urllib",
+        "http",
+    }
+    for file in files:
+        packages, names = _imports(file)
+        assert packages <= allowed, file
+        assert ("BackgroundClient" in names) == (file.name == "bridge.py"), file
+        if "subprocess" in packages or names & {"Thread", "RLock", "BackgroundClient"}:
+            assert not packages & {"bpy", "gpu"}, file
+    assert len(files) > 20
     assert not {"torch", "model", "diffusers", "transformers"} & set(sys.modules)
 
 
