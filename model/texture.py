@@ -13,9 +13,10 @@ from torch import Tensor
 from torch.nn.functional import interpolate
 
 from .filters import box_mean
+from .holes import trusted_weight
 
 GRID = 144  # longer side at which displacements are searched
-_AROUND = 10  # cells: half the window in which a displaced copy must continue its surroundings
+_AROUND = 16  # cells: half the window in which a displaced copy must continue its surroundings
 _FINE = 5  # cells: half the window over which structure counts as fine
 _NEAREST = 6  # cells: the smallest displacement
 _FARTHEST = 0.4  # of the picture's width
@@ -34,7 +35,7 @@ def hole_texture(image: Tensor, hole: Tensor, known: Tensor) -> Tensor:
     wanted = (shrink(hole) > 0.01).float()
     if not bool(wanted.any()):
         return torch.zeros_like(image)
-    shift, trust = _displacements(_fine(small, sure, _FINE), sure, wanted)
+    shift, trust = _displacements(_fine(small, sure, _FINE), sure, trusted_weight(sure), wanted)
     # the same at the picture's own size
     factor = width / columns
     shift = (interpolate(shift.float(), (height, width), mode="nearest-exact") * factor).round().long()
@@ -52,10 +53,11 @@ def _fine(image: Tensor, known: Tensor, reach: int) -> Tensor:
     return (image - pool(image * known) / pool(known).clamp_min(1e-3)) * known
 
 
-def _displacements(fine: Tensor, known: Tensor, wanted: Tensor) -> tuple[Tensor, Tensor]:
+def _displacements(fine: Tensor, known: Tensor, donors: Tensor, wanted: Tensor) -> tuple[Tensor, Tensor]:
     """For each cell [1, 1, h, w] the displacement in cells (0: none), and how far it is trusted, 0..1.
 
-    A displaced copy fits where around the cell it agrees with what is known; its structure must be known at the cell.
+    A displaced copy fits where around the cell it agrees with what is known; its structure must come from
+    `donors`, which are known and not in the shadow of an object.
     Copies of variance v that err by e are trusted by their correlation 1 - e / 2v, which keeps the squared error least.
     """
     width = fine.shape[-1]
@@ -66,12 +68,12 @@ def _displacements(fine: Tensor, known: Tensor, wanted: Tensor) -> tuple[Tensor,
     farthest = max(_NEAREST + 1, round(_FARTHEST * width))
     for distance in range(_NEAREST, farthest):
         for step in (-distance, distance):
-            moved, there = _moved(fine, step), _moved(known, step)
+            moved, there, donor = (_moved(x, step) for x in (fine, known, donors))
             pair = known * there
             apart = (fine - moved).square().mean(1, keepdim=True)
             both, error, scale = pool(torch.cat([pair, apart * pair, energy * pair], 1)).split(1, 1)
             error = error / (scale + 1e-5 * both + 1e-9) + 0.1 * distance / width
-            error = torch.where((there > 0) & (both > 0.05) & (wanted > 0), error, torch.inf)
+            error = torch.where((donor > 0) & (both > 0.05) & (wanted > 0), error, torch.inf)
             better = error < least
             least, best = torch.where(better, error, least), torch.where(better, step, best)
     trust = torch.where(torch.isfinite(least), (1 - least / 2).clamp(0, 1), 0.0)
