@@ -159,8 +159,9 @@ def _story(data: dict[str, Any], folder: Path) -> Story:
         for name, move in data.get("moves", {}).items()
     }
     other = folder / data["other"] if "other" in data else None
-    words = (str(data.get(key, "")) for key in ("removed", "replaced", "replacement"))
-    return Story(moves, *words, other, other is not None and bool(data.get("background", True)))
+    removed, replaced, replacement = (str(data.get(key, "")) for key in ("removed", "replaced", "replacement"))
+    background = other is not None and bool(data.get("background", True))
+    return Story(moves, removed, replaced, replacement, other, background)
 
 
 def _own_story(boxes: tuple[PosedBox, ...]) -> Story:

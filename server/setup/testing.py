@@ -6,6 +6,7 @@ ruff, its formatter and pyright each, and one for a part that could not run at a
 
 from __future__ import annotations
 
+import json
 import subprocess
 import tempfile
 import xml.etree.ElementTree as ElementTree
@@ -15,12 +16,19 @@ from pathlib import Path
 
 from .blenders import MODULE_VERSIONS, BlenderModule, blender_module
 from .environment import set_up
-from .extension import ADDON, build_extension, validate
-from .process import ROOT, InstallError, merged, run, say
+from .extension import ADDON, build_extension, members, validate
+from .process import ROOT, InstallError, merged, run, say, write_whole
 
 PARTS = ("style", "unit", "blender")
 INSIDE_BLENDER = ("tests/blender", "tests/gui")
 REQUIRED_MODULE = "3.11"  # its absence is a failure; that of another Python is said
+# Blender's stubs have no module behind them, call everything optional that can be None somewhere, lack special methods
+# and do not know properties as annotations
+WRONG_BY_STUBS = (
+    "reportMissingModuleSource", "reportOptionalMemberAccess", "reportOptionalIterable", "reportOptionalSubscript",
+    "reportIndexIssue", "reportGeneralTypeIssues", "reportInvalidTypeForm", "reportAttributeAccessIssue",
+    "reportArgumentType", "reportReturnType", "reportAssignmentType",
+)  # fmt: skip
 
 
 @dataclass
@@ -75,7 +83,7 @@ def run_tests(device: str, only: str | None, arguments: Sequence[str]) -> int:
     with tempfile.TemporaryDirectory(prefix="neural-assets-") as name:
         folder = Path(name)
         if "style" in parts:
-            check_style(python, tally)
+            check_style(python, folder, tally)
         if "unit" in parts:
             say("--- unit and server tests")
             ignored = [f"--ignore={path}" for path in INSIDE_BLENDER]
@@ -90,10 +98,24 @@ def run_tests(device: str, only: str | None, arguments: Sequence[str]) -> int:
     return 1 if tally.failures else 0
 
 
-def check_style(python: Path, tally: Tally) -> None:
+def check_style(python: Path, folder: Path, tally: Tally) -> None:
     tally.add_command("ruff", [python, "-m", "ruff", "check", "."])
     tally.add_command("ruff format", [python, "-m", "ruff", "format", "--check", "."])
-    tally.add_command("pyright", [python, "-m", "pyright", "--pythonpath", python])
+    pyright = [python, "-m", "pyright", "--warnings", "--pythonpath", python]
+    tally.add_command("pyright", pyright)
+    tally.add_command("pyright of the add-on", [*pyright, "-p", unpacked_addon(folder / "addon")])
+
+
+def unpacked_addon(folder: Path) -> Path:
+    """The add-on as it is built, the contract inside, without its wheels; with what pyright is to check of it."""
+    for name, data in members([]):
+        file = folder / "neural_assets" / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(data)
+    rules = {rule: False for rule in WRONG_BY_STUBS}
+    settings = {"include": ["neural_assets"], "pythonVersion": "3.11", "typeCheckingMode": "basic", **rules}
+    write_whole(folder / "pyrightconfig.json", json.dumps(settings))
+    return folder
 
 
 def check_in_blender(python: Path, folder: Path, tally: Tally, arguments: Sequence[str]) -> None:
