@@ -17,6 +17,7 @@ _BUSY, _IDLE = 0.025, 0.25  # seconds between two looks for answers
 bridge = Bridge(VERSION)
 views: WeakSet = WeakSet()  # of viewport.Viewport; each has `tick`, which is True while it waits for something
 _shown = ""
+_idling = True
 
 
 def tick() -> float:
@@ -28,12 +29,17 @@ def tick() -> float:
     waiting = [view.tick(time.monotonic()) for view in list(views)]
     if changed or _words_changed():
         redraw_panels()
-    return _BUSY if any(waiting) or bridge.is_busy else _IDLE
+    global _idling
+    _idling = not any(waiting) and not bridge.is_busy
+    return _IDLE if _idling else _BUSY
 
 
 def hurry() -> None:
-    """Look for answers soon, not at the end of an idle pause. Does nothing where no timer runs."""
-    if bpy.app.timers.is_registered(tick):
+    """End an idle pause: look for answers soon. A pause that is short already stays, else quick redraws would put the
+    look off for ever. Does nothing where no timer runs."""
+    global _idling
+    if _idling and bpy.app.timers.is_registered(tick):
+        _idling = False
         bpy.app.timers.unregister(tick)
         bpy.app.timers.register(tick, first_interval=_BUSY, persistent=True)
 

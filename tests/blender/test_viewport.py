@@ -155,3 +155,16 @@ def test_a_moving_hand_is_followed_to_its_last_place(scene, server, box, view):
     previews = [request for request in server.requests if request.kind == "preview"]
     assert previews[-1].scene.placements[0].box.pose[3] == pytest.approx(2.9)
     assert flat_picture(1, 1).image[0, 0].tolist() == view.viewport.live.picture[0, 0].tolist()
+
+
+def test_quick_redraws_do_not_put_the_look_for_answers_off(addon, monkeypatch):
+    """Blender's timer is played: nothing runs it here."""
+    session = addon("session")
+    timers = SimpleNamespace(is_registered=lambda f: True, unregister=lambda f: None)
+    timers.register = lambda *_, **options: made.append(options)
+    made = []
+    monkeypatch.setattr(session, "bpy", SimpleNamespace(app=SimpleNamespace(timers=timers), context=bpy.context))
+    session.tick()
+    for _ in range(5):
+        session.hurry()
+    assert len(made) == 1
