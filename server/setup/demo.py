@@ -102,6 +102,7 @@ def write_wish(wish: Wish, out: Path, python: Path, extension: Path) -> Path:
 
 def run_inside(command: list[str | Path], wish: Path, out: Path) -> int:
     """Run the program in Blender with the extension's own resources folder; its words go to blender.log."""
+    (out / "resources").mkdir()  # Blender heeds the variable only for a folder that is there
     environment = merged({"BLENDER_USER_RESOURCES": str(out / "resources"), "PYTHONUNBUFFERED": "1"})
     for name in ("NEURAL_ASSETS_ADDRESS", "NEURAL_ASSETS_PROJECT"):
         assert environment is not None

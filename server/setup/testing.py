@@ -144,7 +144,7 @@ def check_in_blender(python: Path, folder: Path, tally: Tally, arguments: Sequen
 def _check_module(
     module: BlenderModule, server_python: Path, extension: Path, folder: Path, tally: Tally, arguments: Sequence[str]
 ) -> None:
-    folder.mkdir()
+    (folder / "resources").mkdir(parents=True)
     environment = {
         "BLENDER_USER_RESOURCES": str(folder / "resources"),
         "NEURAL_ASSETS_EXTENSION": str(extension),
