@@ -39,7 +39,7 @@ class SceneSettings(bpy.types.PropertyGroup):
     steps: IntProperty(
         name="Steps",
         description="Steps of the sampler for renders and for the resting view",
-        default=8,
+        default=4,
         **_STEPS,
         **_KEYED,
     )

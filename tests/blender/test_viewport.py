@@ -57,7 +57,7 @@ def test_a_change_is_drafted_shown_and_refined(scene, server, box, view):
     until(lambda: view.viewport.live.picture is not None and view.engine.words == "Done")
     draft, fine = server.wait_for("preview", 2)
     assert (draft.settings.width, draft.settings.height, draft.settings.steps) == (96, 64, 2)
-    assert (fine.settings.width, fine.settings.height, fine.settings.steps) == (96, 64, 8)
+    assert (fine.settings.width, fine.settings.height, fine.settings.steps) == (96, 64, 4)
     assert view.engine.redraws >= 2
 
 
