@@ -14,7 +14,8 @@ from server.setup import demo, testing
 from server.setup.process import InstallError
 
 sys.path.insert(0, str(demo.EXAMPLES))
-from boxes_file import BoxesFileError, about_z, read_picture  # noqa: E402 - a plain module beside the add-on
+from boxes_file import BoxesFileError, about_z, read_picture  # noqa: E402 - plain modules beside the add-on
+from kitti_boxes import boxes_file, projection  # noqa: E402
 
 
 @pytest.fixture
@@ -163,3 +164,32 @@ def test_a_tool_counts_as_one_test():
 
 def test_the_ci_calls_exactly_the_test_command():
     assert (Path(demo.ROOT) / ".ci" / "run").read_text().rstrip().endswith("exec python3 install.py test")
+
+
+def test_kitti_labels_become_boxes_that_project_onto_their_2d_boxes(tmp_path):
+    """A car 12 m ahead that drives away, through a camera whose centre is not the picture's."""
+    image = tmp_path / "frame.png"
+    image.write_bytes(b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR" + (1242).to_bytes(4, "big") + (375).to_bytes(4, "big"))
+    calibration = "P2: 700 0 600 35 0 700 180 0 0 0 1 0"
+    label = "Car 0 0 0 0 0 0 0 1.5 1.6 4.0 2.0 1.65 12.0 -1.5708"
+    made = boxes_file(image, calibration, f"{label}\nDontCare -1 -1 -10 1 1 2 2 -1 -1 -1 -1000 -1000 -1000 -10", 40)
+    file = tmp_path / "boxes.json"
+    file.write_text(json.dumps(made))
+    picture = read_picture(file)
+    (box,) = picture.boxes
+    assert box.size == (1.6, 4.0, 1.5) and picture.ground == pytest.approx(0, abs=1e-6)
+    assert np.array(box.rotation) @ [0, -1, 0] == pytest.approx([0, 1, 0], abs=1e-4)  # its front is ahead
+    near_bottom_left = np.array(box.centre) + np.array(box.rotation) @ [0.8, 2.0, -0.75]
+    point = np.linalg.inv(np.array(picture.camera)) @ [*near_bottom_left, 1]
+    across = picture.optical_centre[0] * 1242 + picture.focal_length * 1242 * point[0] / -point[2]
+    down = picture.optical_centre[1] * 375 - picture.focal_length * 1242 * point[1] / -point[2]
+    assert across == pytest.approx(600 + 700 * (2.0 - 0.8 + 0.05) / 10, abs=0.1)
+    assert down == pytest.approx(180 + 700 * 1.65 / 10, abs=0.1)
+
+
+def test_kitti_frames_without_near_objects_are_a_sentence(tmp_path):
+    with pytest.raises(ValueError, match="no PNG"):
+        (tmp_path / "x.png").write_bytes(b"JFIF")
+        boxes_file(tmp_path / "x.png", "", "", 40)
+    with pytest.raises(ValueError, match="'P2:'"):
+        projection("P0: 1 2 3")

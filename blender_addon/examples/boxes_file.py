@@ -3,6 +3,7 @@
     {
       "image": "photo.jpg",                 beside this file; --image goes first
       "focal_length": 1.39,                 in widths of the picture (50 mm on a sensor 36 mm wide is 50 / 36)
+      "optical_centre": [0.5, 0.5],         in widths from the left and heights from the top
       "camera": {"height": 1.6, "down": 8}  metres above the floor's zero, degrees that it looks down, along +y;
                                             or {"matrix": 4 rows}, Blender's camera to world
       "ground": 0.0,                        height of the floor that the objects stand on, metres
@@ -12,8 +13,8 @@
       "story": {...}                        what the demo shows; see `Story`, all of it may be left out
     }
 
-`camera` and `ground` may be left out: 1.6 m up, level, floor at zero. In a box +x is right, -y its front, +z up.
-Plain Python: no Blender is needed to read it.
+`optical_centre`, `camera` and `ground` may be left out: the middle; 1.6 m up, level; floor at zero. In a box +x is
+right, -y its front, +z up. Plain Python: no Blender is needed to read it.
 """
 
 from __future__ import annotations
@@ -64,10 +65,12 @@ class Story:
 
 @dataclass(frozen=True)
 class Picture:
-    """A picture and what stands in it. focal_length in picture widths; camera: 4 rows, Blender's camera to world."""
+    """A picture and what stands in it. focal_length in picture widths; optical_centre in widths and heights from the
+    top left; camera: 4 rows, Blender's camera to world; ground in metres."""
 
     image: Path
     focal_length: float
+    optical_centre: tuple[float, ...]
     camera: Rows
     ground: float
     boxes: tuple[PosedBox, ...]
@@ -107,7 +110,9 @@ def _picture(data: dict[str, Any], folder: Path, image: Path | None) -> Picture:
     if not 0.1 <= focal <= 100:
         raise ValueError(f"a focal length of {focal} widths is outside 0.1 to 100")
     ground = _number(data.get("ground", 0.0))
-    return Picture(image or folder / data["image"], focal, _camera(data.get("camera", {})), ground, boxes, story)
+    centre = _numbers(data.get("optical_centre", (0.5, 0.5)), 2)
+    file = image or folder / data["image"]
+    return Picture(file, focal, centre, _camera(data.get("camera", {})), ground, boxes, story)
 
 
 def _number(value: Any) -> float:
@@ -167,4 +172,4 @@ def _story(data: dict[str, Any], folder: Path) -> Story:
 def _own_story(boxes: tuple[PosedBox, ...]) -> Story:
     """For a picture without one: the first box goes half its width aside and turns, the last one is removed."""
     first = boxes[0]
-    return Story({first.name: Move((0.5 * max(first.size[:2]), 0.0, 0.0), 20.0)}, boxes[-1].name)
+    return Story({first.name: Move((0.5 * max(first.size[:2]), 0.0, 0.0), 10.0)}, boxes[-1].name)

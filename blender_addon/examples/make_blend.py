@@ -48,7 +48,9 @@ def add_camera(scene: bpy.types.Scene, picture: Picture) -> None:
     bpy.context.view_layer.update()
     bpy.ops.neural_assets.load_reference(filepath=str(picture.image), focal_length=SENSOR)
     width, height = scene.render.resolution_x, scene.render.resolution_y
-    camera.data.lens = picture.focal_length * SENSOR * width / max(width, height)  # the sensor lies along the long side
+    across, down, longer = *picture.optical_centre, max(width, height)  # the sensor lies along the longer side
+    camera.data.lens = picture.focal_length * SENSOR * width / longer
+    camera.data.shift_x, camera.data.shift_y = (0.5 - across) * width / longer, (down - 0.5) * height / longer
 
 
 def add_box(scene: bpy.types.Scene, box: PosedBox) -> bpy.types.Object:

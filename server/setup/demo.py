@@ -19,7 +19,7 @@ from .extension import ADDON, build_extension
 from .process import ROOT, InstallError, merged, run, say, write_whole
 
 EXAMPLES = ADDON / "examples"
-STEPS, SEED = 8, 1
+STEPS, SEED = 4, 1
 SEQUENCE_PERCENT, SEQUENCE_STEPS = 50, 4  # the moving picture is smaller than the stills
 
 

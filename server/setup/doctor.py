@@ -77,6 +77,7 @@ def show_server(python: Path) -> bool:
     with tempfile.TemporaryDirectory(prefix="neural-assets-") as folder:
         server = subprocess.Popen(
             [str(python), "-m", "server", "--store", folder], cwd=ROOT, text=True, stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
         )  # fmt: skip
         try:
             told = told_by(server)
