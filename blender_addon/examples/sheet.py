@@ -1,6 +1,7 @@
 """Draws the demonstration's summary: boxes over the picture, all pictures labelled on one sheet, the moving picture.
 
-python sheet.py FOLDER        with Pillow; FOLDER is what `install.py demo` wrote
+python sheet.py FOLDER                  with Pillow; FOLDER is what `install.py demo` wrote
+python sheet.py FOLDER --strip OUT      small pictures for a web page: OUT.jpg and OUT.webp
 """
 
 from __future__ import annotations
@@ -59,31 +60,63 @@ def make_sheet(folder: Path, report: dict) -> Image.Image:
             pictures[name] = draw_boxes(reference, report["boxes"]["final"])
         elif file.is_file():
             pictures[name] = Image.open(file) if name != "boxes" else pictures["boxes"]
-    height = round(WIDTH * reference.height / reference.width)
+    height = cell_height(reference)
     cells = [cell(pictures[name], label, height) for name, label in LABELS.items() if name in pictures]
     frames = [(Image.open(folder / "sequence" / f"frame_{n:04d}.png"), n) for n in SEQUENCE_SHOWN]
     cells += [cell(frame, f"sequence, frame {number}", height) for frame, number in frames]
-    columns = 3
-    rows = -(-len(cells) // columns)
-    sheet = Image.new("RGB", (columns * (WIDTH + GAP) + GAP, rows * (height + LABEL + GAP) + GAP), PAPER)
-    for i, made in enumerate(cells):
-        place = (GAP + i % columns * (WIDTH + GAP), GAP + i // columns * (height + LABEL + GAP))
-        sheet.paste(made, place)
-    return sheet
+    return grid(cells)
 
 
 def make_moving_picture(folder: Path) -> None:
     """sequence.webp: there and back again, so that it loops."""
+    save_moving_picture(folder, folder / "sequence.webp", quality=80)
+
+
+def save_moving_picture(folder: Path, path: Path, quality: int) -> None:
     frames = [Image.open(file).convert("RGB") for file in sorted((folder / "sequence").glob("frame_*.png"))]
     loop = frames + frames[-2:0:-1]
-    path, part = folder / "sequence.webp", folder / "sequence.webp.part"
-    loop[0].save(part, "WEBP", save_all=True, append_images=loop[1:], duration=83, loop=0, quality=80)
+    part = path.with_suffix(".part")
+    loop[0].save(part, "WEBP", save_all=True, append_images=loop[1:], duration=83, loop=0, quality=quality, method=6)
     part.replace(path)
+
+
+def make_strip(folder: Path, report: dict, path: Path) -> None:
+    """Before, boxes, after side by side, and what else there is below; and the moving picture."""
+    reference = Image.open(folder / "reference.png")
+    pictures = [
+        (reference, "the picture"),
+        (draw_boxes(reference, report["boxes"]["reference"]), "boxes drawn over it"),
+    ]
+    for name, label in (("final", "boxes moved"), ("removed", "one removed"), ("replaced", "one replaced"),
+                        ("background", "another background")):  # fmt: skip
+        if (folder / f"{name}.png").is_file():
+            pictures.append((Image.open(folder / f"{name}.png"), label))
+    grid([cell(picture, label, cell_height(reference)) for picture, label in pictures]).save(
+        path.with_suffix(".jpg"), quality=86
+    )
+    save_moving_picture(folder, path.with_suffix(".webp"), quality=62)
+
+
+def cell_height(picture: Image.Image) -> int:
+    return round(WIDTH * picture.height / picture.width)
+
+
+def grid(cells: list[Image.Image], columns: int = 3) -> Image.Image:
+    """Cells of one size on paper, row by row."""
+    width, height = cells[0].size
+    rows = -(-len(cells) // columns)
+    sheet = Image.new("RGB", (columns * (width + GAP) + GAP, rows * (height + GAP) + GAP), PAPER)
+    for i, made in enumerate(cells):
+        sheet.paste(made, (GAP + i % columns * (width + GAP), GAP + i // columns * (height + GAP)))
+    return sheet
 
 
 def main() -> None:
     folder = Path(sys.argv[1])
     report = json.loads((folder / "report.json").read_text(encoding="utf-8"))
+    if "--strip" in sys.argv:
+        make_strip(folder, report, Path(sys.argv[-1]))
+        return
     boxed = draw_boxes(Image.open(folder / "reference.png"), report["boxes"]["reference"])
     boxed.save(folder / "boxes.png")
     make_sheet(folder, report).save(folder / "sheet.png")
