@@ -87,9 +87,9 @@ def make_strip(folder: Path, report: dict, path: Path) -> None:
         (reference, "the picture"),
         (draw_boxes(reference, report["boxes"]["reference"]), "boxes drawn over it"),
     ]
-    for name, label in (("final", "boxes moved"), ("removed", "one removed"), ("replaced", "one replaced"),
-                        ("background", "another background")):  # fmt: skip
-        if (folder / f"{name}.png").is_file():
+    pictures.append((Image.open(folder / "final.png"), "boxes moved"))
+    for name, label in (("removed", "one removed"), ("replaced", "one replaced"), ("background", "another background")):
+        if (folder / "replaced.png").is_file():  # a second row only where all three are
             pictures.append((Image.open(folder / f"{name}.png"), label))
     grid([cell(picture, label, cell_height(reference)) for picture, label in pictures]).save(
         path.with_suffix(".jpg"), quality=86
