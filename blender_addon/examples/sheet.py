@@ -88,9 +88,9 @@ def make_strip(folder: Path, report: dict, path: Path) -> None:
         (draw_boxes(reference, report["boxes"]["reference"]), "boxes drawn over it"),
     ]
     pictures.append((Image.open(folder / "final.png"), "boxes moved"))
-    for name, label in (("removed", "one removed"), ("replaced", "one replaced"), ("background", "another background")):
-        if (folder / "replaced.png").is_file():  # a second row only where all three are
-            pictures.append((Image.open(folder / f"{name}.png"), label))
+    if (folder / "replaced.png").is_file():  # a story of one box fills one row
+        more = (("removed", "one removed"), ("replaced", "one replaced"), ("background", "another background"))
+        pictures += [(Image.open(folder / f"{name}.png"), label) for name, label in more]
     grid([cell(picture, label, cell_height(reference)) for picture, label in pictures]).save(
         path.with_suffix(".jpg"), quality=86
     )
