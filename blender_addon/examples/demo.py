@@ -32,7 +32,7 @@ from blender_tools import (
     server_versions,
     set_output,
 )
-from boxes_file import Picture, read_picture
+from boxes_file import BoxesFileError, Picture, read_picture
 from make_blend import FRAMES, make_blend
 
 STILLS = ("encoded", "preview", "final", "removed", "replaced", "background")
@@ -228,20 +228,28 @@ class Demo:
 
 def main() -> int:
     wish = json.loads(Path(sys.argv[-1]).read_text(encoding="utf-8"))
-    demo = Demo(wish)
+    try:
+        demo = Demo(wish)
+    except BoxesFileError as error:
+        write_report(Path(wish["out"]), {"ok": False, "problem": str(error), "files": []})
+        return 1
     problem = ""
     try:
         demo.run()
-    except RuntimeError as error:
-        problem = str(error).strip()
+    except RuntimeError as error:  # an operator's or a render's report
+        problem = str(error).strip().removeprefix("Error: ")
     except Exception as error:
         traceback.print_exc()
         problem = f"The demonstration broke off ({error})."
     report = demo.report(problem)
-    (demo.out / "report.json").write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+    write_report(demo.out, report)
     if extension_here.MODULE in bpy.context.preferences.addons:
         bpy.ops.neural_assets.stop_server()
     return 0 if report["ok"] else 1
+
+
+def write_report(out: Path, report: dict[str, Any]) -> None:
+    (out / "report.json").write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":
