@@ -1,8 +1,8 @@
 """Full-resolution transfer: the model's correction on top of the sharp carried picture.
 
-The model works at its own size; artists render larger. Where a source saw the surface, the sharp carried
-pixel stays and takes the model's low-frequency correction (light, shadow); where something was invented,
-the model's picture stands; untouched pixels of a reference come back exactly (method notes, section 2).
+The model works at its own size; artists render larger. The sharp carried picture stays, and takes the model's
+change (light, shadow, what it would rather see at borders and in holes) from its own size; untouched pixels of a
+reference come back exactly (method notes, section 2).
 """
 
 from __future__ import annotations
@@ -23,11 +23,10 @@ FAINT = (0.04, 0.08)  # changes of pixels that stand still: none below, all abov
 
 @dataclass(frozen=True)
 class Fusion:
-    """blend [B, 1, H, W]: share of the carried picture; correction [B, 3, H, W]; believed [B, 1, H, W]: share of the
-    change that is let through; outputs: target surface channels."""
+    """change [B, 3, H, W]: what is added to the carried picture; believed [B, 1, H, W]: the share of it that is let
+    through; outputs: target surface channels."""
 
-    blend: Tensor
-    correction: Tensor
+    change: Tensor
     believed: Tensor
     outputs: Tensor
 
@@ -45,16 +44,19 @@ def fuse(
     half: Tensor,
 ) -> Fusion:
     """carried, decoded, again (the carried picture through the autoencoder) [B, 3, H, W] 0..1,
-    maps [B, 5, H, W] (seen, unseen, background, edit region, steady), half [B, L, H/2, W/2] box layers."""
+    maps [B, 5, H, W] (seen, unseen, background, edit region, steady), half [B, L, H/2, W/2] box layers.
+
+    The denoiser's own change is the difference of two pictures that went through the same autoencoder, so that the
+    autoencoder's blur and colour cast cancel.
+    """
     outputs = run_dense(network, torch.cat([carried, decoded, again, maps], 1) - 0.5, half)
     seen, unseen, background, _, steady = maps.split(1, 1)
     hole = 1 - seen - unseen - background
-    # where to start from: what was seen is kept, a box's guess and a filled hole are mostly believed
+    # where to start from: what was seen is kept, a box's guess and a filled hole are mostly kept
     certain = seen + background + 0.7 * unseen + 0.8 * hole
-    blend = torch.sigmoid(outputs[:, :1] + 6 * certain - 3 + 4 * steady)
-    correction = outputs[:, 1:4]
-    change = (1 - blend) * (decoded - carried) + correction
-    return Fusion(blend, correction, _believed(change, steady), outputs[:, 4:])
+    kept = torch.sigmoid(outputs[:, :1] + 6 * certain - 3 + 4 * steady)
+    change = (1 - kept) * (decoded - again) + outputs[:, 1:4]
+    return Fusion(change, _believed(change, steady), outputs[:, 4:])
 
 
 def _believed(change: Tensor, steady: Tensor) -> Tensor:
@@ -65,14 +67,12 @@ def _believed(change: Tensor, steady: Tensor) -> Tensor:
     return 1 - steady * (1 - visible)
 
 
-def compose(fusion: Fusion, carried: Tensor, decoded: Tensor, region: Tensor) -> Tensor:
-    """The final picture [B, 3, H, W] at the carried picture's size; `decoded` and the fusion may be smaller.
+def compose(fusion: Fusion, carried: Tensor, region: Tensor) -> Tensor:
+    """The final picture [B, 3, H, W] at the carried picture's size; the fusion may be smaller.
 
     Outside the edit `region` [B, 1, H, W] it is the carried picture itself, exactly.
     """
-    size = carried.shape[-2:]
-    resize = lambda x: x if x.shape[-2:] == size else interpolate(x, size, mode="bicubic", align_corners=False)  # noqa: E731
-    blend = resize(fusion.blend).clamp(0, 1)
-    change = (1 - blend) * (resize(decoded) - carried) + resize(fusion.correction)
-    fused = carried + resize(fusion.believed).clamp(0, 1) * change
-    return torch.where(region > 0, region * fused + (1 - region) * carried, carried).clamp(0, 1)
+    change = fusion.change * fusion.believed
+    if change.shape[-2:] != carried.shape[-2:]:
+        change = interpolate(change, carried.shape[-2:], mode="bicubic", align_corners=False)
+    return torch.where(region > 0, carried + region * change, carried).clamp(0, 1)

@@ -100,7 +100,7 @@ def step_picture(parts: Parts, posed: Posed, latents: Tensor, again: Tensor | No
     if again is None:
         return to_uint8(decoded)
     fusion = _fused(parts, posed, decoded, again)
-    return to_uint8(compose(fusion, posed.carried.image, decoded, posed.region))
+    return to_uint8(compose(fusion, posed.carried.image, posed.region))
 
 
 def finish(
@@ -122,7 +122,7 @@ def finish(
         fusion = _fused(parts, posed, decoded, again)
         region = posed.region if full is posed.carried else edited(prepared, posed.camera, posed.boxes, full)
         made, surface = (
-            _transferred(fusion, full, decoded, region) if settings.transfer else decoded,
+            _transferred(fusion, full, region) if settings.transfer else decoded,
             fusion.surface(layers),
         )
     made = resized(made, *size)
@@ -136,9 +136,9 @@ def finish(
     )  # fmt: skip
 
 
-def _transferred(fusion: Fusion, full: Carried, decoded: Tensor, region: Tensor) -> Tensor:
+def _transferred(fusion: Fusion, full: Carried, region: Tensor) -> Tensor:
     """The model's correction on the full-size carried picture, and texture where nothing was carried."""
-    made = compose(fusion, full.image, decoded, region)
+    made = compose(fusion, full.image, region)
     hole = 1 - full.seen - full.unseen - full.background
     return made + hole_texture(full.image, hole * region, full.background)
 

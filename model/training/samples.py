@@ -25,7 +25,7 @@ def made_pictures(parts: Parts, example: Example) -> Tensor:
     height, width = example.target.shape[-2:]
     half = box_layers(example.target_camera, example.target_boxes, height // 2, width // 2)
     result = fuse(parts.fusion, example.carried, decoded, again, example.maps, half.maps)
-    return compose(result, example.carried, decoded, example.maps[:, 3:4])
+    return compose(result, example.carried, example.maps[:, 3:4])
 
 
 def write_samples(parts: Parts, example: Example, path: Path) -> None:

@@ -184,7 +184,7 @@ class FusionStage(Stage):
         half = box_layers(camera, boxes, height // 2, width // 2)
         result = fuse(self.parts.fusion, example.carried, batch.decoded, batch.again, example.maps, half.maps)
         result = replace(result, believed=torch.ones_like(result.believed))  # faint changes must be learnt, too
-        made = compose(result, example.carried, batch.decoded, example.maps[:, 3:4])
+        made = compose(result, example.carried, example.maps[:, 3:4])
         weight = explained(example, (height, width))
         picture = picture_loss(made.float(), example.target, weight)
         objects = decibel_loss(made.float(), example.target, rectangle_masks(camera, boxes, height, width), weight)
