@@ -14,6 +14,7 @@ def ring_with_gap() -> np.ndarray:
     away = np.hypot(x - 30, y - 40)
     share[(away > 12) & (away < 25)] = 0.9
     share[np.hypot(x - 85, y - 40) < 25] = 0.9
+    share[38:42, 52:62] = 0.9  # they touch
     share[35:45, 80:90] = 0.3
     share[38:42, 100:] = 0.3
     return share
@@ -24,6 +25,16 @@ def test_doubtful_gaps_are_closed_and_sure_ones_stay():
     mask = solid(share)
     assert mask[40, 85] and not mask[40, 30] and not mask[0, 0]
     assert not mask[40, 105]  # doubtful, but outside
+
+
+def test_crumbs_are_dropped_and_cut_off_halves_stay():
+    share = np.zeros((60, 60), np.float32)
+    share[10:50, 5:30] = 1
+    share[2:6, 50:56] = 1
+    assert not solid(share)[3, 52] and solid(share)[20, 10]
+    share[10:50, 40:55] = 1  # the object's other half, behind a post
+    assert solid(share)[20, 45]
+    assert not solid(np.zeros((8, 8), np.float32)).any()
 
 
 def test_enclosed_follows_winding_paths():
