@@ -21,6 +21,7 @@ from .geometry import (
     box_to_camera,
     boxes_2d,
     camera_rays,
+    crop_intrinsics,
     intersect_box,
     pixel_centres,
     project_world,
@@ -134,10 +135,9 @@ def _cut_out(
     share, fraction = (x.cpu().numpy() for x in sighting.within(top, bottom, left, right))
     window = np.s_[top:bottom, left:right]
     mask = without_outline(solid(share), max(height, width)) if given is None else given[window]
-    intrinsics = camera.intrinsics[0].cpu().numpy()
-    scale = np.array([width / (right - left), height / (bottom - top)], np.float32)
-    offset = np.array([left / width, top / height], np.float32)
-    cropped = np.concatenate([intrinsics[:2] * scale, (intrinsics[2:] - offset) * scale]).astype(np.float32)
+    corner = torch.tensor([left / width, top / height])
+    extent = torch.tensor([(right - left) / width, (bottom - top) / height])
+    cropped = crop_intrinsics(camera.intrinsics[0].cpu(), corner, extent).numpy()
     to_camera = box_to_camera(camera, boxes)[0, slot].cpu().numpy()
     # what lies outside the box at full resolution cannot be carried by it: it stays with the background
     size = boxes.size[0, slot].cpu().numpy()

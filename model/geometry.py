@@ -147,6 +147,12 @@ def camera_rays(uv: Tensor, intrinsics: Tensor) -> Tensor:
 
 
 @full_precision
+def crop_intrinsics(intrinsics: Tensor, corner: Tensor, extent: Tensor) -> Tensor:
+    """Intrinsics [..., 4] of a window of the picture: its left top `corner` and its `extent` [..., 2], in units of the
+    picture's width and height."""
+    return torch.cat([intrinsics[..., :2] / extent, (intrinsics[..., 2:] - corner) / extent], -1)
+
+
 def box_to_camera(camera: Camera, boxes: Boxes) -> Tensor:
     """Box-to-camera matrices [..., N, 4, 4] of boxes [..., N] in cameras [...]."""
     return camera.world_to_camera[..., None, :, :] @ boxes.pose

@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.nn.functional import interpolate
 
 from .conditions import visible_shares
-from .geometry import Boxes, Camera
+from .geometry import Boxes, Camera, crop_intrinsics
 from .layers import LAYERS, BoxLayers, box_layers
 from .parts import Parts
 
@@ -118,10 +118,8 @@ def _close_looks(
     looks = torch.cat([interpolate(x, (side, side), mode="bilinear", antialias=True) for x in cut])
     place = torch.tensor(windows, device=picture.device, dtype=torch.float32)
     full = picture.new_tensor([width, height])
-    scale = full / place[:, 2:]  # [L, 2]
-    offset = place[:, [1, 0]] / full
     inner = camera.intrinsics.expand(len(windows), -1)
-    intrinsics = torch.cat([inner[:, :2] * scale, (inner[:, 2:] - offset) * scale], -1)
+    intrinsics = crop_intrinsics(inner, place[:, [1, 0]] / full, place[:, 2:] / full)
     cameras = Camera(intrinsics, camera.world_to_camera.expand(len(windows), -1, -1))
     repeated = Boxes(*(x.expand(len(windows), *x.shape[1:]) for x in (boxes.pose, boxes.size, boxes.present)))
     return _ask(parts, looks, cameras, repeated)

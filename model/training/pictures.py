@@ -9,7 +9,7 @@ from torch import Tensor
 
 from ..conditions import appearance
 from ..denoiser import Condition, denoise, token_mask
-from ..geometry import Camera, boxes_2d
+from ..geometry import Camera, boxes_2d, crop_intrinsics
 from ..networks import latents_to_image
 from ..parts import Parts
 from ..sampling import START_TIME, flow_times, sample_flow, starting_latents
@@ -73,8 +73,7 @@ def windows(pictures: Pictures, side: int, generator: torch.Generator) -> Pictur
     cut = lambda x: torch.stack([v[..., t : t + side, le : le + side] for v, (le, t) in zip(x, corner, strict=True)])  # noqa: E731
     size = torch.tensor([width, height], device=draw.device)
     offset = torch.tensor(corner, device=draw.device) / size
-    inner = example.target_camera.intrinsics
-    intrinsics = torch.cat([inner[:, :2], inner[:, 2:] - offset], -1) * (size / side).repeat(2)
+    intrinsics = crop_intrinsics(example.target_camera.intrinsics, offset, side / size)
     cropped = replace(
         example, target=cut(example.target), carried=cut(example.carried), maps=cut(example.maps),
         object_index=cut(example.object_index), depth=cut(example.depth),

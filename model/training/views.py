@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.nn.functional import affine_grid, avg_pool2d, grid_sample
 
 from ..data.frames import Frame
-from ..geometry import Camera, boxes_2d
+from ..geometry import Camera, boxes_2d, crop_intrinsics
 
 WHOLE_SHARE = 0.4  # of the looks show the whole frame
 NEAREST = 0.2  # smallest side of a look, in frame sides
@@ -37,8 +37,7 @@ def closer_looks(frame: Frame, generator: torch.Generator, side: int) -> Frame:
     image = torch.where((extent * frame.image.shape[-1] > 1.5 * side)[:, None, None, None], coarse, fine)
     index = take(frame.object_index[:, None].float(), "nearest")[:, 0].round().long()
     depth = take(frame.depth[:, None], "nearest")[:, 0]
-    intrinsics = frame.camera.intrinsics / extent[:, None]
-    intrinsics[:, 2:] -= torch.stack([left, top], -1) / extent[:, None]
+    intrinsics = crop_intrinsics(frame.camera.intrinsics, torch.stack([left, top], -1), extent[:, None])
     nothing = torch.zeros_like(image)
     camera = Camera(intrinsics, frame.camera.world_to_camera)
     return Frame(image, index, depth, nothing, nothing, camera, frame.boxes, frame.ground)
