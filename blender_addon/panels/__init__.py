@@ -1,0 +1,29 @@
+"""Panels: the sidebar's tab "Neural Assets" and the engine's panel in the render properties.
+
+Drawing only reads; every change is an operator or a property of Blender's own.
+"""
+
+from __future__ import annotations
+
+import bpy
+
+from .. import colour, compat
+from . import boxes, choice, picture, reference, server
+
+MODULES = (choice, server, reference, boxes, picture)
+
+
+def register() -> None:
+    for module in MODULES:
+        for cls in module.CLASSES:
+            bpy.utils.register_class(cls)
+    for panel in compat.panels_for_all_engines():
+        panel.COMPAT_ENGINES.add(colour.ENGINE_ID)
+
+
+def unregister() -> None:
+    for panel in compat.panels_for_all_engines():
+        panel.COMPAT_ENGINES.discard(colour.ENGINE_ID)
+    for module in reversed(MODULES):
+        for cls in reversed(module.CLASSES):
+            bpy.utils.unregister_class(cls)
