@@ -13,6 +13,7 @@ what came. It lives in a thread of the caller's process and needs only `server.p
 
 from __future__ import annotations
 
+import re
 import threading
 from collections import deque
 from dataclasses import asdict, dataclass, replace
@@ -30,6 +31,7 @@ from .protocol.events import (
     Encoded,
     Event,
     Failed,
+    Mask,
     ModelState,
     Picture,
     Pong,
@@ -42,7 +44,18 @@ from .protocol.events import (
     Thumbnail,
 )
 from .protocol.limits import Limits
-from .protocol.messages import Encode, Hello, Preview, Render, Request, Sequence
+from .protocol.messages import (
+    Encode,
+    FetchMask,
+    Hello,
+    ImportAsset,
+    MergeAssets,
+    Preview,
+    RenameAsset,
+    Render,
+    Request,
+    Sequence,
+)
 from .protocol.wire import request_from_wire, request_number, to_wire, version_refusal
 
 
@@ -81,10 +94,22 @@ Action = Say | SayBytes | Wait | Die | Hang
 
 
 def flat_picture(width: int, height: int, colour: tuple[int, int, int] = (200, 100, 50)) -> Picture:
-    """A picture of one colour without objects."""
+    """A picture of one colour without objects (`alpha` is 0 everywhere)."""
     image = np.empty((height, width, 3), np.uint8)
     image[:] = colour
     return Picture(0, image, np.full((height, width), -1, np.int16), np.zeros((height, width), np.float32))
+
+
+def fake_id(name: str) -> str:
+    """The id that an encoded object of this name gets: "asset-Cube-001" for "Cube.001"."""
+    return re.sub("[^A-Za-z0-9_-]", "-", f"asset-{name}")[:64]
+
+
+def a_mask(asset: str) -> Mask:
+    """A disc in the middle of a picture's right half."""
+    y, x = np.indices((32, 32)) - 15.5
+    mask = (x * x + y * y < 144).astype(np.uint8) * 255
+    return Mask(0, asset, np.full((32, 32, 3), 96, np.uint8), mask, (0.5, 0.25, 1.0, 0.75))
 
 
 class FakeServer:
@@ -219,11 +244,16 @@ class FakeServer:
         if isinstance(request, Sequence):
             return self._plain_sequence(request)
         if isinstance(request, Encode):
-            assets = tuple(AssetInfo(f"asset-{name}", "object", name, box.size)
+            assets = tuple(AssetInfo(fake_id(name), "object", name, box.size)
                            for name, box in zip(request.names, request.boxes, strict=True))  # fmt: skip
             height, width = request.image.shape[:2]
             return (Say(Encoded(0, assets, AssetInfo("background", "background", request.background_name,
                                                      (width, height)))),)  # fmt: skip
+        if isinstance(request, FetchMask):
+            return (Say(a_mask(request.asset)),)
+        info = self._changed_asset(request)
+        if info is not None:
+            return (Say(AssetList(0, (info,))),)
         answers: dict[str, Event] = {
             "ping": Pong(0, self.model),
             "ask_status": Status(0, self.model, "The fake server is ready.", "cpu", limits=asdict(self.limits)),
@@ -240,6 +270,16 @@ class FakeServer:
         if request.kind == "goodbye":
             return ()
         return (Say(Failed(0, ErrorCode.INTERNAL, "The fake server has no answer to this.", "Script one.")),)
+
+    def _changed_asset(self, request: Request) -> AssetInfo | None:
+        """What becomes of an asset that a request imports, renames or merges."""
+        if isinstance(request, ImportAsset):
+            return AssetInfo("asset-imported", "object", "Imported", (1.0, 1.0, 1.0))
+        if isinstance(request, RenameAsset):
+            return AssetInfo(request.asset, "object", request.name, (1.0, 1.0, 1.0))
+        if isinstance(request, MergeAssets):
+            return AssetInfo(f"{request.first}-merged", "object", "Merged", (1.0, 1.0, 1.0), views=2)
+        return None
 
     def _plain_sequence(self, request: Sequence) -> tuple[Action, ...]:
         count = len(request.frames)

@@ -60,12 +60,16 @@ class Box:
 
 @dataclass(frozen=True)
 class Placement:
-    """An asset in a box. name: for people; asset: id in the server's store; guidance: factor on the scene's."""
+    """An asset in a box. name: for people; asset: id in the server's store; guidance: factor on the scene's.
+
+    seed: another noise for this object alone, drawn from the scene's seed and this one; 0: the scene's own noise.
+    """
 
     name: str
     asset: str
     box: Box
     guidance: float = 1.0
+    seed: int = 0
 
     def __post_init__(self) -> None:
         _set(
@@ -73,6 +77,7 @@ class Placement:
             name=checks.name(self.name, "A box's name"),
             asset=checks.identifier(self.asset, ErrorCode.ASSET_MISSING, "The asset"),
             guidance=checks.number(self.guidance, 0, MAX_GUIDANCE, ErrorCode.SETTINGS, "A box's guidance"),
+            seed=checks.whole(self.seed, 0, MAX_SEED, ErrorCode.SETTINGS, "A box's seed"),
         )
 
 

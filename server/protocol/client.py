@@ -29,6 +29,7 @@ from .events import (
     Encoded,
     Event,
     Failed,
+    Mask,
     Picture,
     Pong,
     Ready,
@@ -46,6 +47,7 @@ from .messages import (
     Encode,
     ExportAsset,
     FetchFrame,
+    FetchMask,
     FetchThumbnail,
     Goodbye,
     Hello,
@@ -166,6 +168,10 @@ class Client:
     def delete_sequence(self, job: str) -> None:
         self.call(DeleteSequence(self._next(), job), Done)
 
+    def cancel_sequence(self, job: str) -> None:
+        """Stops it, whoever asked for it; finished frames stay."""
+        self.call(Cancel(self._next(), job=job), Done)
+
     def cancel(self, request: int) -> None:
         """Stops a request of this client, say from `on_event` (the event's `request`); does not wait."""
         self._connection.send(Cancel(self._next(), request))
@@ -178,6 +184,10 @@ class Client:
     def thumbnail(self, asset: str) -> np.ndarray:
         """uint8 [<=128, <=128, 3]."""
         return self.call(FetchThumbnail(self._next(), asset), Thumbnail).image
+
+    def mask(self, asset: str) -> Mask:
+        """What the model took for the object."""
+        return self.call(FetchMask(self._next(), asset), Mask)
 
     def import_asset(self, data: bytes) -> AssetInfo:
         return self.call(ImportAsset(self._next(), data), AssetList).assets[0]

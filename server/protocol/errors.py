@@ -6,7 +6,11 @@ from enum import StrEnum
 
 
 class ErrorCode(StrEnum):
-    """What went wrong, for programs. The words for people travel beside it."""
+    """What went wrong, for programs. The words for people travel beside it.
+
+    STORE_TAKEN never travels: it stands in the line of JSON with which a server says that it did not start, and that
+    line's "address" says where the server listens that has the store (empty when that is not known): connect there.
+    """
 
     # the message
     VERSION = "version"
@@ -29,6 +33,7 @@ class ErrorCode(StrEnum):
     MEMORY = "memory"
     DISK = "disk"
     STORE = "store"
+    STORE_TAKEN = "store_taken"
     WORKER = "worker"
     INTERNAL = "internal"
     # the connection

@@ -14,7 +14,8 @@ from .messages import PROTOCOL, Message
 
 @dataclass(frozen=True)
 class AssetInfo:
-    """One asset of the store. kind: "object" or "background"; size: metres (x, y, z), or pixels (width, height)."""
+    """One asset of the store. kind: "object" or "background"; size: metres (x, y, z), or pixels (width, height);
+    tags: "gallery" for those that came with the program."""
 
     id: str
     kind: str
@@ -22,6 +23,7 @@ class AssetInfo:
     size: tuple[float, ...] = ()
     views: int = 1
     provenance: dict[str, str] = field(default_factory=dict)
+    tags: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -33,6 +35,40 @@ class SequenceInfo:
     frames: int
     finished: int
     running: bool
+
+
+class JobState(StrEnum):
+    """Where a job is."""
+
+    RUNNING = "running"
+    WAITING = "waiting"
+
+    @property
+    def words(self) -> str:
+        return {"running": "Running", "waiting": "Waiting"}[self.value]
+
+
+@dataclass(frozen=True)
+class JobInfo:
+    """One job that runs or waits at the server.
+
+    request: its number, for `Cancel(target=request)` of its own client (0 for jobs of others); client: who asked, as
+    it called itself (empty for a sequence whose client has left); kind: of its message ("encode", "preview", "render"
+    or "sequence"); name: of a sequence, a view or the encoded objects, else the picture's size; position: 0 for the
+    first in line; own: whether the asking client asked for it. Of a sequence: job is its id, for `Cancel(job=job)`,
+    and `finished` of its `frames` are done.
+    """
+
+    request: int
+    client: str
+    kind: str
+    name: str
+    state: JobState
+    position: int
+    own: bool
+    job: str = ""
+    frames: int = 1
+    finished: int = 0
 
 
 class ModelState(StrEnum):
@@ -108,7 +144,8 @@ class Progress(Event):
 @dataclass(frozen=True, eq=False)
 class Picture(Event):
     """A finished picture: image uint8 [H, W, 3] sRGB; object_index int16 [H, W] into the scene's placements (-1: none);
-    depth float32 [H, W] metres (0: none); frame of a sequence (from 0); timings in seconds by part.
+    depth float32 [H, W] metres (0: none); frame of a sequence (from 0); timings in seconds by part; alpha uint8 [H, W]
+    how much of each pixel objects cover (255: all of it; left out, it is 255 where `object_index` has an object).
 
     Of a Sequence it is one of many: `SequenceDone` ends that.
     """
@@ -120,11 +157,15 @@ class Picture(Event):
     frame: int = 0
     seed: int = 0
     timings: dict[str, float] = field(default_factory=dict)
+    alpha: np.ndarray = field(default_factory=lambda: np.zeros((0, 0), np.uint8))
 
     def __post_init__(self) -> None:
         shape = self.image.shape[:2]
+        if not self.alpha.size:
+            object.__setattr__(self, "alpha", (self.object_index >= 0).astype(np.uint8) * 255)
         good = self.image.dtype == np.uint8 and self.image.ndim == 3 and self.image.shape[2] == 3
         good = good and self.object_index.dtype == np.int16 and self.object_index.shape == shape
+        good = good and self.alpha.dtype == np.uint8 and self.alpha.shape == shape
         if not (good and self.depth.dtype == np.float32 and self.depth.shape == shape):
             raise ProtocolError(ErrorCode.MALFORMED, "A picture came with wrong arrays.", "Update the server.")
 
@@ -186,6 +227,22 @@ class Thumbnail(Event):
 
 
 @dataclass(frozen=True, eq=False)
+class Mask(Event):
+    """What the model took for an object in the newest picture of it: image uint8 [h, w, 3] is the part of the picture
+    around its box, mask uint8 [h, w] is 255 where the object is, rectangle (u0, v0, u1, v1) says where that part lies
+    in the picture, 0..1 from its upper left corner (empty when the asset's file does not say).
+
+    Of a background: the whole picture, 255 where objects stood.
+    """
+
+    kind = "mask"
+    asset: str = ""
+    image: np.ndarray = field(default_factory=lambda: np.zeros((0, 0, 3), np.uint8))
+    mask: np.ndarray = field(default_factory=lambda: np.zeros((0, 0), np.uint8))
+    rectangle: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
 class AssetFile(Event):
     """The bytes of an asset file (safetensors)."""
 
@@ -197,7 +254,8 @@ class AssetFile(Event):
 @dataclass(frozen=True, eq=False)
 class Status(Event):
     """How the server is: model state and its sentence, device, memory of the worker in bytes, jobs waiting, versions by
-    name, folders, assets and bytes in the store."""
+    name, folders, assets and bytes in the store; the running job and those that wait, in their order, of all clients.
+    """
 
     kind = "status"
     model: ModelState = ModelState.STARTING
@@ -213,6 +271,7 @@ class Status(Event):
     assets: int = 0
     store_bytes: int = 0
     limits: dict[str, int] = field(default_factory=dict)
+    jobs: tuple[JobInfo, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -248,6 +307,6 @@ EVENTS: dict[str, type[Event]] = {
     kind.kind: kind
     for kind in (
         Ready, Pong, Queued, Progress, Picture, Encoded, SequenceAccepted, SequenceFrame, SequenceDone, SequenceList,
-        AssetList, Thumbnail, AssetFile, Status, Done, Failed,
+        AssetList, Thumbnail, Mask, AssetFile, Status, Done, Failed,
     )
 }  # fmt: skip

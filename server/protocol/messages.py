@@ -17,7 +17,7 @@ from .api import Box, Camera, RenderSettings, Scene
 from .errors import ErrorCode, ProtocolError
 from .limits import MAX_BOXES, MAX_IMAGE_SIDE, MIN_IMAGE_SIDE
 
-PROTOCOL = (1, 0)  # a new major breaks; a new minor only adds
+PROTOCOL = (1, 1)  # a new major breaks; a new minor only adds
 
 
 @dataclass(frozen=True, eq=False)
@@ -189,11 +189,12 @@ class DeleteSequence(Request):
 class Cancel(Request):
     """Stops the client's request `target`, which then ends in Failed with code `cancelled`; answered by Done.
 
-    A cancelled sequence keeps its finished frames.
+    job: stops that sequence instead, whoever asked for it. A cancelled sequence keeps its finished frames.
     """
 
     kind = "cancel"
     target: int = 0
+    job: str = ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -208,6 +209,14 @@ class FetchThumbnail(Request):
     """Answered by Thumbnail."""
 
     kind = "fetch_thumbnail"
+    asset: str = ""
+
+
+@dataclass(frozen=True, eq=False)
+class FetchMask(Request):
+    """What the model took for the object; answered by Mask."""
+
+    kind = "fetch_mask"
     asset: str = ""
 
 
@@ -264,6 +273,7 @@ REQUESTS: dict[str, type[Request]] = {
     kind.kind: kind
     for kind in (
         Hello, Ping, Goodbye, Encode, Preview, Render, Sequence, FetchFrame, ListSequences, DeleteSequence, Cancel,
-        ListAssets, FetchThumbnail, ImportAsset, ExportAsset, RenameAsset, DeleteAsset, MergeAssets, AskStatus,
+        ListAssets, FetchThumbnail, FetchMask, ImportAsset, ExportAsset, RenameAsset, DeleteAsset, MergeAssets,
+        AskStatus,
     )
 }  # fmt: skip

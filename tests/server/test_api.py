@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from server.protocol.api import Box, Camera, Placement, RenderSettings, Scene
+from server.protocol.api import MAX_SEED, Box, Camera, Placement, RenderSettings, Scene
 from server.protocol.errors import ErrorCode, ProtocolError
 from server.protocol.limits import MAX_BOXES, Limits
 from server.protocol.messages import Encode, Sequence
@@ -70,6 +70,14 @@ def test_bad_settings_are_refused(settings):
     with pytest.raises(ProtocolError) as caught:
         RenderSettings(**settings)
     assert caught.value.code is ErrorCode.SETTINGS
+
+
+@pytest.mark.parametrize("seed", [-1, 1 << 63, 0.5, True, "1"])
+def test_seeds_of_objects_are_whole_numbers(seed):
+    with pytest.raises(ProtocolError, match="A box's seed") as caught:
+        Placement("Box", "asset", box(), seed=seed)
+    assert caught.value.code is ErrorCode.SETTINGS
+    assert Placement("Box", "asset", box()).seed == 0 and Placement("Box", "asset", box(), seed=MAX_SEED).seed > 0
 
 
 def test_scenes_need_something_and_not_too_much():

@@ -59,6 +59,9 @@ def test_the_plain_client_asks_and_gets(fake):
         assert client.render(scene(), SMALL).image.shape == (64, 64, 3)
         made = client.encode(picture(), [box()], camera(), names=["Cup"])
         assert made.assets[0].name == "Cup" and made.background is not None
+        dotted = client.encode(picture(), [box()], camera(), names=["Cup.001"]).assets[0]
+        assert client.render(scene(dotted.id), SMALL).image.shape == (64, 64, 3), "its id is one that scenes take"
+        assert client.mask(dotted.id).mask.max() == 255 and client.rename_asset(dotted.id, "Mug").name == "Mug"
         assert [frame.frame for frame in client.sequence([scene()] * 3, SMALL)] == [0, 1, 2]
     fake.wait_for("goodbye")
 

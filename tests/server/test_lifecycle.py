@@ -19,7 +19,7 @@ from server.protocol.client import Client
 from server.protocol.connection import Keys
 from server.protocol.errors import ErrorCode, ProtocolError
 from server.protocol.events import Failed, ModelState, Progress, SequenceFrame
-from server.protocol.messages import Encode, Render, Sequence
+from server.protocol.messages import PROTOCOL, Encode, Render, Sequence
 
 from .processes import ROOT, ServerProcess, gone
 from .scenes import SMALL, box, camera, picture, scene
@@ -61,7 +61,7 @@ def refused(server: ServerProcess) -> dict:
 def test_it_says_where_it_is_and_stops_when_told(start):
     server = start()
     said = server.says()
-    assert said["event"] == "ready" and said["pid"] == server.process.pid and said["protocol"] == [1, 0]
+    assert said["event"] == "ready" and said["pid"] == server.process.pid and said["protocol"] == list(PROTOCOL)
     assert json.loads((server.store / READY_FILE).read_text()) == said
     with Client(said["address"]) as client:
         assert client.ready.session == said["session"]

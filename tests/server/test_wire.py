@@ -24,10 +24,11 @@ boxes = st.builds(Box, poses, st.tuples(*[st.floats(1e-3, 100)] * 3))
 cameras = st.builds(Camera, st.tuples(st.floats(0.1, 10), st.floats(0.1, 10), metres, metres), poses)
 identifiers = st.text("abcdef0123456789-_", min_size=1, max_size=20)
 names = st.text(min_size=1, max_size=20).filter(str.isprintable)
-placements = st.builds(Placement, names, identifiers, boxes, st.floats(0, 20))
+seeds = st.integers(0, (1 << 63) - 1)
+placements = st.builds(Placement, names, identifiers, boxes, st.floats(0, 20), seeds)
 scenes = st.builds(Scene, cameras, st.lists(placements, max_size=4).map(tuple), identifiers)
 drawn = st.builds(
-    RenderSettings, st.integers(64, 2048), st.integers(64, 2048), st.integers(1, 100), st.integers(0, (1 << 63) - 1),
+    RenderSettings, st.integers(64, 2048), st.integers(64, 2048), st.integers(1, 100), seeds,
     st.floats(0, 20), st.sampled_from(["default", "noise", "carried"]), st.floats(0.01, 1), st.booleans(),
 )  # fmt: skip
 numbers = st.integers(0, (1 << 63) - 1)
@@ -35,7 +36,8 @@ requests = st.one_of(
     st.builds(messages.Preview, numbers, scenes, drawn, names, st.booleans()),
     st.builds(messages.Render, numbers, scenes, drawn, st.booleans()),
     st.builds(messages.Sequence, numbers, st.lists(scenes, min_size=1, max_size=3).map(tuple), drawn, names),
-    st.builds(messages.Cancel, numbers, numbers),
+    st.builds(messages.Cancel, numbers, numbers, identifiers),
+    st.builds(messages.FetchMask, numbers, identifiers),
     st.builds(messages.ImportAsset, numbers, st.binary(max_size=50)),
     st.builds(messages.RenameAsset, numbers, identifiers, names),
 )
@@ -61,15 +63,19 @@ def test_requests_come_back_equal(request):
 
 def some_events() -> list[events.Event]:
     image, index, depth = picture(), np.full((64, 64), -1, np.int16), np.ones((64, 64), np.float32)
-    info = events.AssetInfo("id", "object", "Name", (1.0, 2.0, 3.0), 2, {"source": "here"})
+    info = events.AssetInfo("id", "object", "Name", (1.0, 2.0, 3.0), 2, {"source": "here"}, ("gallery",))
+    alpha = picture()[..., 0]
+    job = events.JobInfo(3, "Blender", "sequence", "Walk", events.JobState.WAITING, 1, True, "job", 9, 4)
     return [
         events.Ready(0, (1, 3), "1.0", "abc", ("x",), {"clients": 3}, events.ModelState.READY),
         events.Pong(3), events.Queued(4, 2), events.Progress(5, 1, 4, 2, 9, image), events.Progress(5, 1, 4),
-        events.Picture(6, image, index, depth, 3, 1 << 40, {"denoiser": 0.5}), events.Encoded(7, (info, info), info),
+        events.Picture(6, image, index, depth, 3, 1 << 40, {"denoiser": 0.5}, alpha),
+        events.Encoded(7, (info, info), info),
         events.SequenceAccepted(8, "job", 9, 1), events.SequenceFrame(8, image, index, depth, 3),
         events.SequenceDone(8, "job", 9), events.SequenceList(9, (events.SequenceInfo("j", "n", 3, 1, True),)),
-        events.AssetList(10, (info,)), events.Thumbnail(11, "id", image), events.AssetFile(12, "id", b"bytes"),
-        events.Status(13, events.ModelState.WORKING, "Working", "cpu", 1 << 34, versions={"torch": "2"}),
+        events.AssetList(10, (info,)), events.Thumbnail(11, "id", image),
+        events.Mask(11, "id", image, alpha, (0.1, 0.2, 0.5, 1.0)), events.AssetFile(12, "id", b"bytes"),
+        events.Status(13, events.ModelState.WORKING, "Working", "cpu", 1 << 34, versions={"torch": "2"}, jobs=(job,)),
         events.Done(14), events.Failed(15, ErrorCode.DISK, "It is full.", "Free some."),
     ]  # fmt: skip
 
@@ -77,6 +83,21 @@ def some_events() -> list[events.Event]:
 @pytest.mark.parametrize("event", some_events(), ids=lambda event: event.kind)
 def test_events_come_back_equal(event):
     assert plain(event_from_wire(to_wire(event))) == plain(event)
+
+
+def test_pictures_of_an_older_server_have_the_coverage_of_their_index():
+    index = np.full((64, 64), -1, np.int16)
+    index[:8] = 2
+    made = events.Picture(1, picture(), index, np.zeros((64, 64), np.float32))
+    header, *rest = to_wire(made)
+    fields = msgpack.unpackb(header)
+    del fields["alpha"]
+    older = event_from_wire([msgpack.packb(fields), *rest])
+    assert isinstance(older, events.Picture) and older.alpha.dtype == np.uint8
+    assert (older.alpha[:8] == 255).all() and (older.alpha[8:] == 0).all()
+    for wrong in (np.zeros((64, 63), np.uint8), np.zeros((64, 64), np.int16)):
+        with pytest.raises(ProtocolError, match="wrong arrays"):
+            dataclasses.replace(made, alpha=wrong)
 
 
 def test_every_message_is_covered():
