@@ -1,4 +1,4 @@
-"""A render's pixels: the picture so far and the finished one, cut to the render border, as Blender takes them."""
+"""A render's pixels: the picture so far and the finished passes, cut to the render border, as Blender takes them."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import bpy
 import numpy as np
 
-from . import colour
+from .passes import Film
+from .protocol.events import Picture
 
 
 @dataclass(frozen=True)
@@ -30,7 +31,7 @@ class Window:
         return Window(left, bottom, right - left, top - bottom, (width, height))
 
     def cut(self, image: np.ndarray) -> np.ndarray:
-        """uint8 [h, w, 3], top row first, of the whole picture at any size -> this part, at full size."""
+        """[h, w, ...], top row first, of the whole picture at any size -> this part, at full size."""
         width, height = self.whole
         if image.shape[:2] != (height, width):  # a step of the sampler may be smaller than the picture
             down, across = np.arange(height) * image.shape[0] // height, np.arange(width) * image.shape[1] // width
@@ -40,20 +41,26 @@ class Window:
 
 
 class Canvas:
-    """The result of one render. Use `close` however it ends, so that Blender frees the result."""
+    """The result of one view layer's render. Use `close` however it ends, so that Blender frees the result."""
 
-    def __init__(self, engine: bpy.types.RenderEngine, window: Window) -> None:
-        self._engine, self._window = engine, window
-        self._result: bpy.types.RenderResult | None = engine.begin_result(0, 0, window.width, window.height)
+    def __init__(self, engine: bpy.types.RenderEngine, window: Window, layer: str, film: Film) -> None:
+        self._engine, self._window, self._film = engine, window, film
+        self._result: bpy.types.RenderResult | None = engine.begin_result(
+            0, 0, window.width, window.height, layer=layer
+        )
 
     def show(self, image: np.ndarray) -> None:
         """The picture so far, uint8 sRGB [h, w, 3]."""
-        self._fill(image)
+        self._fill("Combined", self._film.combined(self._window.cut(image)))
         self._engine.update_result(self._result)
 
-    def finish(self, image: np.ndarray) -> None:
-        """The finished picture."""
-        self._fill(image)
+    def finish(self, picture: Picture) -> None:
+        """The finished picture, in every pass that Blender asks for."""
+        assert self._result is not None
+        passes = self._film.passes(picture, self._window.cut)
+        for wanted in self._result.layers[0].passes:
+            if wanted.name in passes:
+                self._fill(wanted.name, passes[wanted.name])
         result, self._result = self._result, None
         self._engine.end_result(result)
 
@@ -63,7 +70,6 @@ class Canvas:
         if result is not None:
             self._engine.end_result(result, cancel=True)
 
-    def _fill(self, image: np.ndarray) -> None:
+    def _fill(self, name: str, values: np.ndarray) -> None:
         assert self._result is not None
-        rows = colour.linear_rows(self._window.cut(image))
-        self._result.layers[0].passes["Combined"].rect.foreach_set(rows.ravel())
+        self._result.layers[0].passes[name].rect.foreach_set(np.ascontiguousarray(values, np.float32).ravel())

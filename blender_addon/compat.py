@@ -6,6 +6,7 @@ import bpy
 import gpu
 import numpy as np
 
+OBJECT_INDEX_PASS = "Object Index" if bpy.app.version >= (5, 0) else "IndexOB"
 # Scene-linear spaces that a file of Blender 5 may work in besides Rec.709: (x, y) of red, green, blue and white.
 _PRIMARIES = {
     "Linear Rec.709": ((0.640, 0.330), (0.300, 0.600), (0.150, 0.060), (0.3127, 0.3290)),

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import bpy
 
-from . import colour, reader, session
+from . import colour, passes, reader, session
 from .canvas import Canvas, Window
 from .output import require_room
 from .protocol.background_client import Pending
@@ -50,6 +50,10 @@ class NeuralAssetsEngine(bpy.types.RenderEngine):
             traceback.print_exc()
             self.report({"ERROR"}, f"The render failed ({error}). Please report this with the text in the console.")
 
+    def update_render_passes(self, scene: bpy.types.Scene, renderlayer: bpy.types.ViewLayer) -> None:
+        """Blender asks which passes a view layer will have, for the compositor and for files."""
+        passes.register_all(self, scene, renderlayer)
+
     def view_update(self, context: bpy.types.Context, depsgraph: bpy.types.Depsgraph) -> None:
         self._live().update(context, depsgraph)
 
@@ -70,7 +74,9 @@ class NeuralAssetsEngine(bpy.types.RenderEngine):
         session.bridge.require(self.test_break)
         pending = session.bridge.submit(Render(scene=scene, settings=settings, steps_shown=True))
         self.update_stats("", "Waiting for the first step")
-        canvas = Canvas(self, Window.of(render, settings.width, settings.height))
+        film = passes.film_of(depsgraph, scene.placements)
+        window = Window.of(render, settings.width, settings.height)
+        canvas = Canvas(self, window, depsgraph.view_layer_eval.name, film)
         try:
             self._follow(pending, canvas)
         finally:
@@ -91,7 +97,7 @@ class NeuralAssetsEngine(bpy.types.RenderEngine):
                 if event.image is not None:
                     canvas.show(event.image)
             elif isinstance(event, Picture):
-                canvas.finish(event.image)
+                canvas.finish(event)
             elif isinstance(event, Failed):
                 raise event.error()
 
