@@ -39,6 +39,7 @@ from .networks import (
     latents_to_image,
     widen_inputs,
 )
+from .noise import starting_noise
 from .parts import Parts
 from .preparing import Prepared, prepare
 from .refresh import refreshed
@@ -243,8 +244,8 @@ class NeuralAssetsPipeline(DiffusionPipeline):
         return Condition(tokens, mask, torch.cat([latents, maps], 1).to(device)), latents
 
     def _sample(self, scene, settings, posed, condition, carried_latents, report, cancel) -> Tensor:
-        generator = torch.Generator().manual_seed(settings.seed)
-        noise = torch.randn(carried_latents.shape, generator=generator).to(carried_latents)
+        seeds = [placed.seed for placed in scene.placements]
+        noise = starting_noise(carried_latents.shape, settings.seed, seeds, posed.carried.slot).to(carried_latents)
         start = self.config.start if settings.start == "default" else settings.start
         guidance = self._guidance(scene, settings, posed)
         unconditional = condition.unconditional() if guidance is not None else None

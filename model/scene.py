@@ -20,6 +20,7 @@ MAX_SCENE_OBJECTS = 32
 MIN_SIDE, MAX_SIDE = 64, 2048  # pixels of a rendered picture
 MAX_STEPS = 100
 MAX_METRES = 1e5
+MAX_SEED = (1 << 63) - 1
 _RIGID_TOLERANCE = 1e-3
 
 
@@ -59,11 +60,13 @@ class Box:
 
 @dataclass(frozen=True)
 class Placement:
-    """An asset in a box. guidance: per-object factor on the scene's guidance (1 = the scene's)."""
+    """An asset in a box. guidance: per-object factor on the scene's guidance (1 = the scene's). seed: another noise
+    for this object alone (0 = the scene's)."""
 
     asset: NeuralAsset
     box: Box
     guidance: float = 1.0
+    seed: int = 0
 
 
 @dataclass(frozen=True)
@@ -83,7 +86,7 @@ class Scene:
         if not self.placements and self.background is None:
             raise SceneError("The scene has neither objects nor a background: add a box with an asset or a background.")
         placements = tuple(
-            Placement(p.asset, p.box.checked(f"Box {i + 1}"), _guidance(p.guidance))
+            Placement(p.asset, p.box.checked(f"Box {i + 1}"), _guidance(p.guidance), _seed(p.seed, f"Box {i + 1}"))
             for i, p in enumerate(self.placements)
         )
         return Scene(self.camera.checked(), placements, self.background)
@@ -127,6 +130,12 @@ def _guidance(value: float) -> float:
     if not (np.isfinite(value) and 0 <= value <= 20):
         raise SceneError(f"A guidance of {value} is outside 0 to 20: change it.")
     return float(value)
+
+
+def _seed(value: int, name: str) -> int:
+    if not (isinstance(value, (int, np.integer)) and 0 <= value <= MAX_SEED):
+        raise SceneError(f"{name} has the seed {value!r}, which is no whole number from 0 to {MAX_SEED}: change it.")
+    return int(value)
 
 
 def _numbers(value, shape: tuple[int, ...], error: type[ValueError], what: str) -> np.ndarray:

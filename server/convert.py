@@ -31,7 +31,7 @@ def scene(value: api.Scene, load: Callable[[str], Asset]) -> model_scene.Scene:
             raise ProtocolError(
                 ErrorCode.SCENE, f"'{placed.name}' has a background in its box.", "Give it an object's asset."
             )
-        placements.append(model_scene.Placement(asset, box(placed.box), placed.guidance))
+        placements.append(model_scene.Placement(asset, box(placed.box), placed.guidance, placed.seed))
     background = None if value.background is None else load(value.background)
     if background is not None and not isinstance(background, BackgroundAsset):
         raise ProtocolError(ErrorCode.SCENE, "The background is an object's asset.", "Choose a background.")

@@ -76,6 +76,42 @@ def test_same_seed_same_picture_and_other_seed_another(pipeline, picture):
     assert not np.array_equal(pipeline.render(scene, raw).image, pipeline.render(scene, replace(raw, seed=1)).image)
 
 
+def test_a_seed_of_an_object_is_another_noise_for_it_alone(pipeline, picture):
+    scene, raw = scene_of(pipeline, picture), replace(SETTINGS, transfer=False, start="noise")
+
+    def draw(*seeds: int, **changes) -> np.ndarray:
+        placed = tuple(replace(p, seed=s) for p, s in zip(scene.placements, seeds, strict=True))
+        return pipeline.render(replace(scene, placements=placed), replace(raw, **changes)).image.astype(int)
+
+    plain, first = draw(0, 0), draw(5, 0)
+    assert np.array_equal(plain, pipeline.render(scene, raw).image)
+    assert np.array_equal(first, draw(5, 0)) and not np.array_equal(first, draw(6, 0))
+    assert not np.array_equal(first, draw(5, 0, seed=1)), "the scene's seed still counts"
+    where = pipeline.render(scene, raw).carried_index
+    change, other = (np.abs(draw(*seeds) - plain).max(-1) for seeds in ((5, 0), (0, 5)))
+    assert change[where == 0].mean() > 1.5 * change[where == 1].mean()
+    assert other[where == 1].mean() > 1.5 * other[where == 0].mean()
+    back = pipeline.render(replace(scene, placements=(scene.placements[1], replace(scene.placements[0], seed=5))), raw)
+    assert np.abs(first - back.image).max() <= 1, "the order of objects does not matter"
+
+
+def test_a_seed_leaves_what_no_edit_reaches_exactly_as_it_was(anchored, picture):
+    scene = scene_of(anchored, picture)
+    placed = (replace(scene.placements[0], seed=5), scene.placements[1])
+    plain = anchored.render(scene, SETTINGS).image
+    seeded = anchored.render(replace(scene, placements=placed), SETTINGS).image
+    assert not np.array_equal(plain, seeded)
+    assert np.array_equal(seeded[:, -8:], picture[0][:, -8:]), "far from the moved box it is the reference itself"
+
+
+@pytest.mark.parametrize("seed", [-1, 1 << 63, 0.5, None])
+def test_seeds_of_objects_that_are_none_are_refused(anchored, picture, seed):
+    scene = scene_of(anchored, picture)
+    placed = (replace(scene.placements[0], seed=seed), scene.placements[1])
+    with pytest.raises(SceneError, match="Box 1 has the seed"):
+        anchored.render(replace(scene, placements=placed), SETTINGS)
+
+
 def test_order_of_objects_does_not_matter(pipeline, picture):
     scene = scene_of(pipeline, picture)
     forward = pipeline.render(scene, SETTINGS)
