@@ -74,13 +74,19 @@ class Solution:
 
 
 def from_lines(first: np.ndarray, second: np.ndarray, shape: float, focal: float | None = None) -> Solution:
-    """The camera from two pairs of lines [2 lines, 2 ends, 2], of two perpendicular horizontal directions.
+    """The camera from lines [n, 2 ends, 2] of one horizontal direction and [m, 2, 2] of another at a right angle to it.
 
-    shape: height / width of the picture; focal: in picture widths when it is known, so that a direction may also be
-    parallel to the picture (its lines need not meet). Raises Unsolvable.
+    Two lines each are needed, more are averaged. shape: height / width of the picture; focal: in picture widths when
+    it is known, so that a direction may also be parallel to the picture (its lines need not meet). Raises Unsolvable.
     """
-    points = [_vanishing_point(np.asarray(pair, float), shape) for pair in (first, second)]
+    pairs = [_lines(lines, shape) for lines in (first, second)]
+    points = [_vanishing_point(*pair) for pair in pairs]
     if focal is None:
+        if min(_spread(normals) for normals, _ in pairs) < PARALLEL:
+            raise Unsolvable(
+                "Two lines of one direction are parallel in the picture and tell no focal length.",
+                "Draw edges that run obliquely into the depth, or keep the camera's lens (L).",
+            )
         focal = _focal_length(*points, shape)
     directions = np.stack([_unit(point * (1.0, 1.0, focal)) for point in points])
     skew = math.degrees(math.asin(min(1.0, abs(float(directions[0] @ directions[1])))))
@@ -119,31 +125,36 @@ def _centred(points: np.ndarray, shape: float) -> np.ndarray:
     return (np.asarray(points, float) - 0.5) * (1.0, shape)
 
 
-def _vanishing_point(lines: np.ndarray, shape: float) -> np.ndarray:
-    """Where two lines [2, 2, 2] meet, homogeneous [3]: their cross product (Hartley & Zisserman, section 2.2).
-
-    Its third part is the sine of the angle between them.
-    """
+def _lines(lines: np.ndarray, shape: float) -> tuple[np.ndarray, np.ndarray]:
+    """Drawn lines [n, 2, 2] as homogeneous lines [n, 3] with normals of length 1, and their lengths [n] in widths."""
     ends = _centred(lines, shape)
-    along = ends[:, 1] - ends[:, 0]
-    lengths = np.linalg.norm(along, axis=-1)
+    if len(ends) < 2:
+        raise Unsolvable("One line tells no direction.", "Draw two for each direction.")
+    lengths = np.linalg.norm(ends[:, 1] - ends[:, 0], axis=-1)
     if not np.isfinite(ends).all() or (lengths < _SHORTEST).any():
         raise Unsolvable("A line is too short to tell a direction.", "Draw it along the whole edge.")
-    homogeneous = np.concatenate([ends, np.ones((2, 2, 1))], -1)
-    first, second = np.cross(homogeneous[:, 0], homogeneous[:, 1]) / lengths[:, None]
-    if np.abs(homogeneous[1] @ first).max() < _SHORTEST / 2:
-        raise Unsolvable("Two lines of one direction lie on each other.", "Draw them along two different edges.")
-    return np.cross(first, second)
+    ends = np.concatenate([ends, np.ones_like(ends[..., :1])], -1)
+    normals = np.cross(ends[:, 0], ends[:, 1]) / lengths[:, None]
+    if np.abs(ends @ normals[0]).max() < _SHORTEST / 2:
+        raise Unsolvable("The lines of one direction lie on each other.", "Draw them along different edges.")
+    return normals, lengths
+
+
+def _spread(normals: np.ndarray) -> float:
+    """The sine of the largest angle between two of the lines [n, 3]."""
+    x, y = normals[:, 0], normals[:, 1]
+    return float(np.abs(x[:, None] * y - y[:, None] * x).max())
+
+
+def _vanishing_point(normals: np.ndarray, lengths: np.ndarray) -> np.ndarray:
+    """Where lines [n, 3] meet, homogeneous [3] of length 1: the point with the least squared distances to them, longer
+    lines counting more (Hartley & Zisserman, section 8.6.1, without its last iterations)."""
+    return np.linalg.svd(normals * lengths[:, None])[2][2]
 
 
 def _focal_length(first: np.ndarray, second: np.ndarray, shape: float) -> float:
     """From two perpendicular directions' vanishing points: f^2 = -x1 x2 - y1 y2 (Guillou et al. 2000, section 3.1;
     Hartley & Zisserman 8.8 with a known optical centre and square pixels)."""
-    if min(abs(first[2]), abs(second[2])) < PARALLEL:
-        raise Unsolvable(
-            "Two lines of one direction are parallel in the picture and tell no focal length.",
-            "Draw edges that run obliquely into the depth, or keep the camera's lens (L).",
-        )
     square = -float(first[:2] @ second[:2]) / float(first[2] * second[2])
     if square <= 0:
         raise Unsolvable(

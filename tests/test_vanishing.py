@@ -117,6 +117,18 @@ def test_a_hand_that_misses_by_a_pixel_misses_the_camera_by_little():
     assert np.median(tilt_errors) < 0.4 and np.percentile(tilt_errors, 95) < 1.2
 
 
+def test_more_lines_are_better_than_two():
+    rotation, focal = camera(0.7, 0.35, 0.0), 1.2
+    generator = np.random.default_rng(1)
+    errors = {2: [], 6: []}
+    for _ in range(100):
+        pairs = [lines_of_room(rotation, focal, generator.normal(0, 1e-3, (2, 2, 2, 2))) for _ in range(3)]
+        for count in errors:
+            first, second = (np.concatenate([pair[i] for pair in pairs])[:count] for i in (0, 1))
+            errors[count].append(abs(vanishing.from_lines(first, second, SHAPE).focal / focal - 1))
+    assert np.median(errors[6]) < 0.75 * np.median(errors[2])
+
+
 def test_with_a_known_lens_a_direction_may_be_parallel_to_the_picture():
     rotation, focal = camera(0.0, 0.5, 0.05), 1.4  # looks straight along y: lines along x do not meet
     lines = lines_of_room(rotation, focal)
@@ -156,7 +168,12 @@ def test_the_origin_lies_in_the_middle_of_the_floor_that_is_seen():
     ("first", "second", "words"),
     [
         ([[[0.1, 0.1], [0.1, 0.1]], [[0, 0], [1, 1]]], [[[0, 0], [1, 0]], [[0, 1], [1, 0.9]]], "too short"),
-        ([[[0.1, 0.2], [0.5, 0.3]], [[0.3, 0.25], [0.9, 0.4]]], [[[0, 0], [1, 0]], [[0, 1], [1, 0.9]]], "each other"),
+        (
+            [[[0.1, 0.2], [0.5, 0.3]], [[0.3, 0.25], [0.9, 0.4]]],
+            [[[0, 0], [1, 0]], [[0, 1], [1, 0.9]]],
+            "on each other",
+        ),
+        ([[[0, 0.2], [1, 0.3]]], [[[0, 0], [1, 0]], [[0, 1], [1, 0.9]]], "One line"),
         ([[[0, 0.2], [1, 0.2]], [[0, 0.8], [1, 0.8]]], [[[0.2, 0], [0.4, 1]], [[0.8, 0], [0.6, 1]]], "parallel in"),
         ([[[0, 0.2], [0.5, 0.3]], [[0, 0.8], [0.5, 0.7]]], [[[0, 0.1], [0.5, 0.3]], [[0, 1], [0.5, 0.7]]], "same side"),
         ([[[0, 0.2], [0.4, 0.5]], [[0, 0.8], [0.4, 0.5]]], [[[1, 0.2], [0.6, 0.5]], [[1, 0.8], [0.6, 0.5]]], "of 4 mm"),
