@@ -19,7 +19,7 @@ from .protocol.background_client import BackgroundClient, ConnectionState, Pendi
 from .protocol.connection import Keys
 from .protocol.errors import ErrorCode, ProtocolError
 from .protocol.events import AssetInfo, AssetList, Event, ModelState, Ready, Status
-from .protocol.messages import AskStatus, ListAssets, Request
+from .protocol.messages import PROTOCOL, AskStatus, ListAssets, Request
 
 OnEvent = Callable[[Event], None]
 START_SECONDS = 180.0  # the server has to load its model
@@ -179,12 +179,30 @@ class Bridge:
         if not self.is_ready:
             raise ProtocolError(ErrorCode.UNREACHABLE, "There is no connection to a server.", "Connect or start one.")
         if self._assets_old:
-            pending = self.submit(ListAssets())
-            deadline = time.monotonic() + ANSWER_SECONDS
-            while not pending.done and time.monotonic() < deadline:
-                event = pending.wait(0.1)
-                if event is not None:
-                    self._take_assets(event)
+            self._await(ListAssets(), self._take_assets)
+
+    def versions(self) -> dict[str, str]:
+        """Of this add-on, the protocol, the server, its weights and libraries: what a picture may depend on.
+
+        Asks the server when it has not told them yet: for a render's thread, not for a window.
+        """
+        if self.status is None and self.is_ready:
+            self._await(AskStatus(), self._take_status)
+        known = {"addon": self._version, "protocol": ".".join(map(str, PROTOCOL))}
+        if self._client is not None and (ready := self._client.ready) is not None:
+            known["server"] = ready.server
+        if (status := self.status) is not None:
+            known |= {"weights": Path(status.weights).name, **status.versions}  # no folder of the user's
+        return known
+
+    def _await(self, request: Request, take: OnEvent) -> None:
+        """Hand the answer to `take`, if it comes soon."""
+        pending = self.submit(request)
+        deadline = time.monotonic() + ANSWER_SECONDS
+        while not pending.done and time.monotonic() < deadline:
+            event = pending.wait(0.1)
+            if event is not None:
+                take(event)
 
     def _wait(self, seconds: float, stopped: Callable[[], bool]) -> bool:
         deadline = time.monotonic() + seconds
@@ -270,7 +288,9 @@ class Bridge:
             loaded = client is not None and client.model is not ModelState.STARTING
             if (ready, loaded) == (self._ready, self._loaded):
                 return False
-            self.session += ready is not None and ready is not self._ready
+            if ready is not None and ready is not self._ready:
+                self.session += 1
+                self.status = None  # another server's
             self._ready, self._loaded = ready, loaded
         if ready is not None:
             self.refresh()

@@ -52,6 +52,20 @@ def intrinsics(lens: Lens, frame: Frame) -> tuple[float, float, float, float]:
     )
 
 
+def lens_from(
+    pinhole: tuple[float, ...], frame: Frame, sensor_width: float, sensor_height: float, fit: str = "AUTO"
+) -> Lens:
+    """The lens that has these intrinsics (fx, fy, cx, cy) in a picture of this shape: the inverse of `intrinsics`."""
+    fx, fy, cx, cy = pinhole
+    width, height = float(frame.width), frame.height * frame.pixel_aspect
+    horizontal = fit == "HORIZONTAL" or (fit == "AUTO" and width >= height)
+    fitted = width if horizontal else height
+    sensor = sensor_height if fit == "VERTICAL" else sensor_width
+    focal = (fx * width if horizontal else fy * height) / fitted * sensor
+    shift = (0.5 - cx) * width / fitted, (cy - 0.5) * height / fitted
+    return Lens(focal, sensor_width, sensor_height, fit, shift)
+
+
 def frame_of(render: bpy.types.RenderSettings) -> Frame:
     """The picture that these render settings ask for, without border."""
     share = render.resolution_percentage / 100

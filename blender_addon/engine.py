@@ -11,13 +11,14 @@ from pathlib import Path
 
 import bpy
 
-from . import colour, passes, reader, session
+from . import colour, passes, reader, session, stamping
 from .canvas import Canvas, Window
 from .output import require_room
 from .protocol.background_client import Pending
 from .protocol.errors import ErrorCode, ProtocolError
 from .protocol.events import Failed, Picture, Progress, Queued
 from .protocol.messages import Render
+from .stamp import KEY
 from .viewport import Viewport
 
 _WAIT = 0.05  # seconds between two looks whether the artist pressed Escape
@@ -74,20 +75,23 @@ class NeuralAssetsEngine(bpy.types.RenderEngine):
         session.bridge.require(self.test_break)
         pending = session.bridge.submit(Render(scene=scene, settings=settings, steps_shown=True))
         self.update_stats("", "Waiting for the first step")
+        stamp = stamping.stamp_of(depsgraph, scene, settings)
         film = passes.film_of(depsgraph, scene.placements)
         window = Window.of(render, settings.width, settings.height)
         canvas = Canvas(self, window, depsgraph.view_layer_eval.name, film)
         try:
-            self._follow(pending, canvas)
+            picture = self._follow(pending, canvas)
         finally:
             canvas.close()
+        if picture is not None:
+            self.get_result().stamp_data_add_field(KEY, stamp.to_text())
 
-    def _follow(self, pending: Pending, canvas: Canvas) -> None:
-        """Show what comes until it is finished or Escape is pressed; raises ProtocolError."""
+    def _follow(self, pending: Pending, canvas: Canvas) -> Picture | None:
+        """Show what comes until it is finished (then it is returned) or Escape is pressed; raises ProtocolError."""
         while not pending.done:
             if self.test_break():
                 pending.cancel()
-                return
+                return None
             event = pending.wait(_WAIT)
             if isinstance(event, Queued):
                 self.update_stats("", "Next in line" if event.position == 0 else f"{event.position} jobs go first")
@@ -98,8 +102,10 @@ class NeuralAssetsEngine(bpy.types.RenderEngine):
                     canvas.show(event.image)
             elif isinstance(event, Picture):
                 canvas.finish(event)
+                return event
             elif isinstance(event, Failed):
                 raise event.error()
+        return None
 
 
 def register() -> None:

@@ -44,6 +44,16 @@ class SceneSettings(bpy.types.PropertyGroup):
         **_KEYED,
     )
     seed: IntProperty(name="Seed", description="Equal scenes with equal seeds give equal pictures", min=0, **_KEYED)
+    noise: EnumProperty(
+        name="Noise",
+        description="Whether the frames of an animation share their noise",
+        default="SHOT",
+        items=(
+            ("SHOT", "Per shot", "The seed is that of every frame: what rests stays still"),
+            ("FRAME", "Per frame", "The frame's number is added to the seed: every frame has its own noise"),
+        ),
+        **_FIXED,
+    )
     guidance: FloatProperty(
         name="Guidance",
         description="How strongly the assets' appearance is enforced; 1 is off and twice as fast",

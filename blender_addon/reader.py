@@ -83,7 +83,8 @@ def read_render(depsgraph: bpy.types.Depsgraph) -> tuple[Scene, RenderSettings]:
 def render_settings(scene: bpy.types.Scene, frame: cameras.Frame, steps: int) -> RenderSettings:
     """The scene's settings for a picture of this size."""
     settings = scene.neural_assets
-    return RenderSettings(frame.width, frame.height, steps, settings.seed, settings.guidance)
+    seed = settings.seed if settings.noise == "SHOT" else max(0, settings.seed + scene.frame_current)
+    return RenderSettings(frame.width, frame.height, steps, seed, settings.guidance)
 
 
 def fitted(frame: cameras.Frame, side: int) -> cameras.Frame:

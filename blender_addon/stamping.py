@@ -1,0 +1,34 @@
+"""The stamp of a picture that Blender's scene asks for."""
+
+from __future__ import annotations
+
+import bpy
+
+from .protocol.api import RenderSettings, Scene
+from .session import bridge
+from .stamp import Stamp
+
+
+def stamp_of(depsgraph: bpy.types.Depsgraph, scene: Scene, settings: RenderSettings, view: bool = False) -> Stamp:
+    """The stamp of a picture of this depsgraph. Any thread; the names are those that the file keeps."""
+    evaluated = depsgraph.scene_eval
+    render, own = evaluated.render, evaluated.neural_assets
+    names = {own.background: own.background_name} if own.background else {}
+    for thing in depsgraph.objects:
+        carried = thing.neural_assets
+        if carried.is_box and carried.asset:
+            names[carried.asset] = carried.asset_name
+    return Stamp(
+        scene,
+        settings,
+        evaluated.frame_current,
+        1.0 if view else render.pixel_aspect_y / render.pixel_aspect_x,
+        view,
+        {asset: names.get(asset, "") for asset in _assets(scene)},
+        {**bridge.versions(), "blender": bpy.app.version_string},
+    )
+
+
+def _assets(scene: Scene) -> list[str]:
+    found = [placement.asset for placement in scene.placements]
+    return list(dict.fromkeys(found + ([scene.background] if scene.background else [])))
