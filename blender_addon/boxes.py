@@ -1,14 +1,13 @@
 """Objects as boxes: the pose and size of any object's local bounding box.
 
-In the box +x is right, -y the front, +z up: Blender's own front view. Runs for every box at every change of the
-scene, therefore with Blender's own matrices and not with numpy, whose calls cost more than these few sums.
+In the box +x is right, -y the front, +z up: Blender's own front view. Runs for every box that moves at every change
+of the scene, therefore with Blender's own matrices and not with numpy, whose calls cost more than these few sums.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from functools import lru_cache
 
 from mathutils import Matrix, Vector
 
@@ -25,24 +24,15 @@ def box_of(name: str, matrix_world: Matrix, low: Sequence[float], high: Sequence
     matrix_world: local to world; low, high [3]: its local bounds in Blender units; metres: length of one Blender unit.
     Raises ProtocolError for NaN, shear, mirrored axes and sides without length, naming the box.
     """
-    return _box_of(name, tuple(map(tuple, matrix_world)), tuple(low), tuple(high), metres)
-
-
-@lru_cache(maxsize=512)
-def _box_of(
-    name: str, rows: tuple[tuple[float, ...], ...], low: tuple[float, ...], high: tuple[float, ...], metres: float
-) -> Box:
-    """Cached: while one box is dragged, all others stay as they are."""
-    matrix = Matrix(rows)
-    axes = [matrix.col[i].xyz for i in range(3)]
+    axes = [row.xyz for row in matrix_world.transposed()[:3]]
     lengths = [axis.length for axis in axes]
-    centre = matrix @ ((Vector(low) + Vector(high)) / 2) * metres
+    centre = matrix_world @ ((Vector(low) + Vector(high)) / 2) * metres
     size = tuple(length * (b - a) * metres for length, a, b in zip(lengths, low, high, strict=True))
     if not all(map(math.isfinite, (*centre, *size))):
         raise _refusal(f"The box '{name}' has a transform that is not a number.", "Reset it (Alt-G, Alt-R, Alt-S).")
     if min(size) < _LEAST_SIDE:
         raise _refusal(f"The box '{name}' is flat or scaled to zero.", "Give all three sides a length.")
-    if matrix.is_negative:
+    if matrix_world.is_negative:
         raise _refusal(f"The box '{name}' is mirrored by a negative scale.", "Make its scale positive.")
     x, y, z = (axis / length for axis, length in zip(axes, lengths, strict=True))
     if max(abs(x.dot(y)), abs(x.dot(z)), abs(y.dot(z))) > _SHEAR_TOLERANCE:

@@ -116,6 +116,13 @@ class ObjectSettings(bpy.types.PropertyGroup):
         max=MAX_GUIDANCE,
         **_KEYED,
     )
+    seed: IntProperty(
+        name="Seed",
+        description="Another number draws the unseen sides of this object anew and leaves the others alone; 0 follows"
+        " the scene's seed",
+        min=0,
+        **_KEYED,
+    )
 
 
 CLASSES = (SceneSettings, ObjectSettings)

@@ -1,48 +1,61 @@
 """The one reader of Blender's scene: the evaluated depsgraph becomes the contract's Scene.
 
-Whatever moves an object (keyframes, parents, constraints, drivers, physics, instances) is in the depsgraph already.
-Plain values come out; nothing of Blender is kept.
+`posed` finds the boxes; this module makes placements, cameras and settings of what it finds.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import bpy
 import numpy as np
 
 from . import camera as cameras
-from .boxes import box_of
+from . import sight
+from .posed import PosedBox, read_boxes
 from .protocol.api import Camera, Placement, RenderSettings, Scene
 from .protocol.errors import ErrorCode, ProtocolError
-from .protocol.limits import MAX_NAME, MIN_SIDE
+from .protocol.limits import MAX_BOXES, MAX_NAME, MIN_SIDE
 
 
 @dataclass(frozen=True)
 class Contents:
-    """What a picture shows, apart from the camera; equal values give equal pictures."""
+    """What a picture shows, apart from the camera; equal values give equal pictures. metres: of one Blender unit."""
 
-    placements: tuple[Placement, ...]
+    boxes: tuple[PosedBox, ...]
     background: str | None
+    metres: float = 1.0
+
+    @property
+    def placements(self) -> tuple[Placement, ...]:
+        """All of them; raises ProtocolError naming the box at fault."""
+        return tuple(placement_of(posed, self.metres) for posed in self.boxes)
 
     def through(self, camera: Camera) -> Scene:
-        """The contract's scene; raises ProtocolError when there is nothing in it."""
-        return Scene(camera, self.placements, self.background)
+        """The contract's scene; raises ProtocolError when there is nothing in it, or a box that is none.
+
+        When there are more boxes than the contract takes, those that lie wholly outside the view are left out, as if
+        they were hidden.
+        """
+        if len(self.boxes) <= MAX_BOXES:
+            return Scene(camera, self.placements, self.background)
+        seen = sight.in_view(self.boxes, camera, self.metres)
+        boxes = tuple(posed for posed, is_seen in zip(self.boxes, seen, strict=True) if is_seen)
+        if len(boxes) > MAX_BOXES:
+            raise ProtocolError(
+                ErrorCode.SCENE,
+                f"{len(boxes)} boxes with assets are in view, and {MAX_BOXES} are the most.",
+                "Hide some, or clear their assets.",
+            )
+        return Scene(camera, tuple(placement_of(posed, self.metres) for posed in boxes), self.background)
 
 
-def read_contents(depsgraph: bpy.types.Depsgraph) -> Contents:
-    """Every visible box that carries an asset, and the background. Raises ProtocolError naming the box at fault."""
+def read_contents(depsgraph: bpy.types.Depsgraph, space: bpy.types.SpaceView3D | None = None) -> Contents:
+    """Every visible box that carries an asset, and the background. space: the 3D view that looks, if one does."""
     scene = depsgraph.scene_eval
-    metres = scene.unit_settings.scale_length
-    placements = []
-    for instance in depsgraph.object_instances:
-        thing = instance.object
-        settings = thing.neural_assets
-        if settings.is_box and settings.asset:
-            bounds = thing.bound_box
-            box = box_of(thing.name, instance.matrix_world, bounds[0], bounds[6], metres)
-            placements.append(Placement(plain_name(thing.name), settings.asset, box, settings.guidance))
-    return Contents(tuple(placements), scene.neural_assets.background or None)
+    boxes = tuple(posed for posed in read_boxes(depsgraph, space) if posed.asset)
+    return Contents(boxes, scene.neural_assets.background or None, scene.unit_settings.scale_length)
 
 
 def read_camera(depsgraph: bpy.types.Depsgraph, camera: bpy.types.Object | None, frame: cameras.Frame) -> Camera:
@@ -92,6 +105,12 @@ def fitted(frame: cameras.Frame, side: int) -> cameras.Frame:
     height = frame.height * frame.pixel_aspect  # in square pixels
     share = min(1.0, side / max(frame.width, height))
     return cameras.Frame(max(MIN_SIDE, round(frame.width * share)), max(MIN_SIDE, round(height * share)))
+
+
+@lru_cache(maxsize=512)
+def placement_of(posed: PosedBox, metres: float) -> Placement:
+    """As the contract has it; raises ProtocolError. Cached: while one box is dragged, all others stay as they are."""
+    return Placement(plain_name(posed.name), posed.asset, posed.box(metres), posed.guidance, posed.seed)
 
 
 def plain_name(name: str) -> str:
