@@ -43,6 +43,14 @@ def floats(value: Any, shape: tuple[int, ...], what: str) -> np.ndarray:
     return array
 
 
+def rectangle(value: Any, what: str) -> np.ndarray:
+    """float32 (u0, v0, u1, v1), of some extent, within 0..1."""
+    array = floats(value, (4,), what)
+    if not ((array >= 0) & (array <= 1)).all() or not (array[:2] < array[2:]).all():
+        raise AssetFileError(f"{what} is {array.tolist()}: no part of a picture.")
+    return array
+
+
 def tokens(value: Any, leading: tuple[int, ...]) -> np.ndarray:
     """Appearance tokens, float32 [*leading, C]."""
     array = _array(value, "The appearance", np.float32)

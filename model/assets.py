@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +41,8 @@ class AssetView:
     w], 0..255. fraction float16 [h, w]: how far along the ray inside the box the surface lies,
     0..1. intrinsics float32 [4] (fx, fy, cx, cy) of the crop in crop widths / heights. to_camera
     float32 [4, 4]: box-to-camera at the source. size float32 [3]: the box's extents in metres when
-    it was seen.
+    it was seen. rectangle float32 [4] (u0, v0, u1, v1): where the crop lies in the source picture,
+    0..1; None where a file does not say.
     """
 
     image: np.ndarray
@@ -50,6 +51,7 @@ class AssetView:
     intrinsics: np.ndarray
     to_camera: np.ndarray
     size: np.ndarray
+    rectangle: np.ndarray | None = None
 
     def checked(self) -> AssetView:
         """A validated copy; raises AssetFileError."""
@@ -60,7 +62,8 @@ class AssetView:
         if (intrinsics[:2] <= 0).any():
             raise AssetFileError("A view's camera has no focal length: make the asset again.")
         box = checks.box(self.to_camera, self.size, "A view's box")
-        return AssetView(image, mask, fraction, intrinsics, box.pose, box.size)
+        rectangle = None if self.rectangle is None else checks.rectangle(self.rectangle, "A view's rectangle")
+        return AssetView(image, mask, fraction, intrinsics, box.pose, box.size, rectangle)
 
 
 @dataclass(frozen=True, eq=False)
@@ -220,7 +223,7 @@ def _shrink(image: np.ndarray, side: int) -> np.ndarray:
 def _pack_object(asset: NeuralAsset) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     tensors = {"appearance": asset.appearance, "size": asset.size}
     for i, view in enumerate(asset.views):
-        tensors |= {f"views.{i}.{key}": value for key, value in vars(view).items()}
+        tensors |= {f"views.{i}.{key}": value for key, value in vars(view).items() if value is not None}
     return tensors, {
         "kind": "object",
         "views": len(asset.views),
@@ -231,10 +234,14 @@ def _pack_object(asset: NeuralAsset) -> tuple[dict[str, np.ndarray], dict[str, A
 def _unpack_object(header: dict[str, Any], tensors: dict[str, np.ndarray]) -> NeuralAsset:
     if not 1 <= int(header["views"]) <= MAX_VIEWS:
         raise ValueError("views")
-    keys = AssetView.__dataclass_fields__
-    views = tuple(AssetView(**{k: tensors[f"views.{i}.{k}"] for k in keys}) for i in range(int(header["views"])))
+    views = tuple(_unpack_view(tensors, f"views.{i}.") for i in range(int(header["views"])))
     common = {key: header[key] for key in ("name", "provenance", "encoder")}
     return NeuralAsset(views, tensors["appearance"], tensors["size"], **common)
+
+
+def _unpack_view(tensors: dict[str, np.ndarray], prefix: str) -> AssetView:
+    plain = (field.name for field in fields(AssetView) if field.name != "rectangle")
+    return AssetView(**{key: tensors[prefix + key] for key in plain}, rectangle=tensors.get(f"{prefix}rectangle"))
 
 
 def _pack_background(asset: BackgroundAsset) -> tuple[dict[str, np.ndarray], dict[str, Any]]:

@@ -33,7 +33,10 @@ def _content(asset: Asset) -> list[np.ndarray]:
             asset.image, asset.mask, camera.intrinsics, camera.world_to_camera, np.array(asset.ground, np.float32),
             asset.appearance,
         ]  # fmt: skip
-    return [asset.appearance, asset.size, *(part for view in asset.views for part in vars(view).values())]
+    content = [asset.appearance, asset.size]
+    for view in asset.views:  # not where it lay in its picture, which files of an earlier version do not say
+        content += [view.image, view.mask, view.fraction, view.intrinsics, view.to_camera, view.size]
+    return content
 
 
 def asset_info(identifier: str, asset: Asset) -> AssetInfo:

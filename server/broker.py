@@ -202,6 +202,8 @@ class Broker:
                 return AssetList(number, store.list())
             case messages.FetchThumbnail():
                 return Thumbnail(number, request.asset, store.thumbnail(request.asset))
+            case messages.FetchMask():
+                return replace(store.mask(request.asset), request=number)
             case messages.ImportAsset():
                 self.require_free()
                 return AssetList(number, (store.add(request.data),))

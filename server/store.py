@@ -14,13 +14,15 @@ from contextlib import suppress
 from dataclasses import asdict, replace
 from pathlib import Path
 
+import numpy as np
+
 from model.asset_files import write_whole
-from model.assets import NeuralAsset, load_asset, load_thumbnail, merge_views, save_asset
+from model.assets import BackgroundAsset, NeuralAsset, load_asset, load_thumbnail, merge_views, save_asset
 from model.errors import NeuralAssetsError
 
 from .asset_folder import SUFFIX, asset_id, asset_info, missing, read_info, write_asset
 from .protocol.errors import ErrorCode, ProtocolError
-from .protocol.events import AssetInfo
+from .protocol.events import AssetInfo, Mask
 from .protocol.limits import Limits
 
 _log = logging.getLogger(__name__)
@@ -75,6 +77,15 @@ class AssetStore:
     def thumbnail(self, identifier: str):
         """uint8 [<=128, <=128, 3]."""
         return load_thumbnail(self.path(identifier))[0]
+
+    def mask(self, identifier: str) -> Mask:
+        """What the newest view takes for the object; of a background, where objects stood."""
+        asset = load_asset(self.path(identifier))
+        if isinstance(asset, BackgroundAsset):
+            return Mask(0, identifier, asset.image, asset.mask, (0.0, 0.0, 1.0, 1.0))
+        view = asset.views[-1]
+        rectangle = () if view.rectangle is None else tuple(map(float, view.rectangle))
+        return Mask(0, identifier, view.image, np.round(view.mask).astype(np.uint8), rectangle)
 
     def export(self, identifier: str) -> bytes:
         return self.path(identifier).read_bytes()

@@ -68,6 +68,15 @@ def scene_of(pipeline, picture, moved=(0.25, -0.1, 0.0)) -> Scene:
     return Scene(camera, placed, background)
 
 
+def test_views_say_where_they_lie_in_the_picture(anchored, picture):
+    image, boxes, camera, masks = picture
+    for asset, mask in zip(anchored.encode(image, boxes, camera, masks)[0], masks, strict=True):
+        view = asset.views[0]
+        left, top, right, bottom = np.rint(view.rectangle * SIZE).astype(int)
+        assert np.array_equal(image[top:bottom, left:right], view.image)
+        assert (mask[top:bottom, left:right] >= (view.mask > 0)).all() and (view.mask > 0).sum() > 0.9 * mask.sum()
+
+
 def test_same_seed_same_picture_and_other_seed_another(pipeline, picture):
     scene = scene_of(pipeline, picture)
     first = pipeline.render(scene, SETTINGS)

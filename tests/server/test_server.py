@@ -128,6 +128,9 @@ def test_assets_are_listed_shown_moved_and_deleted(client, posed):
     assert (left.name, right.name, left.kind) == ("Left", "Right", "object")
     assert max(client.thumbnail(left.id).shape[:2]) <= 128
     data = client.export_asset(left.id)
+    mask = client.mask(left.id)
+    u0, v0, u1, v1 = (round(64 * x) for x in mask.rectangle)
+    assert np.array_equal(picture()[v0:v1, u0:u1], mask.image) and mask.mask.shape == mask.image.shape[:2]
     assert client.rename_asset(left.id, "Links").name == "Links"
     merged = client.merge_assets(left.id, right.id)
     assert merged.views == 2

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from model import asset_files
-from model.assets import AssetView, BackgroundAsset, NeuralAsset, load_asset, save_asset
+from model.assets import AssetView, BackgroundAsset, NeuralAsset, load_asset, merge_views, save_asset
 from model.errors import AssetFileError, BoxError
 from model.scene import PinholeCamera
 from server.asset_folder import LoadedAssets, asset_id, write_all, write_asset
@@ -74,6 +74,29 @@ def test_files_go_in_and_out(store, tmp_path):
     assert asset_id(load_asset(tmp_path / "again.safetensors")) == info.id
     store.delete(sky.id)
     assert store.list() == (info,) and names(store.folder) == [f"{info.id}.safetensors", "index.json"]
+
+
+def test_masks_are_of_the_newest_view(store):
+    old, new = an_object(0), an_object(1)
+    half = np.zeros((12, 10), np.float16)
+    half[:6] = 254.6
+    seen = replace(new.views[0], mask=half, rectangle=np.float32([0.25, 0, 0.5, 1]))
+    info = write_asset(store.folder, merge_views(old, replace(new, views=(seen,))))
+    first, behind = write_asset(store.folder, old), write_asset(store.folder, a_background())
+    store.written([info, first, behind])
+    made = store.mask(info.id)
+    assert np.array_equal(made.image, seen.image) and made.asset == info.id and made.rectangle == (0.25, 0, 0.5, 1)
+    assert made.mask.dtype == np.uint8 and (made.mask[:6] == 255).all() and (made.mask[6:] == 0).all()
+    assert store.mask(first.id).rectangle == (), "a file that does not say"
+    assert store.mask(behind.id).image.shape == (20, 30, 3) and store.mask(behind.id).rectangle == (0, 0, 1, 1)
+    with pytest.raises(ProtocolError, match="not in the server's store"):
+        store.mask("never")
+
+
+def test_where_a_view_lay_does_not_change_the_id():
+    cup = an_object()
+    told = replace(cup, views=(replace(cup.views[0], rectangle=np.float32([0, 0, 1, 1])),))
+    assert asset_id(told) == asset_id(cup)
 
 
 def test_the_id_is_of_the_content_alone():
