@@ -42,8 +42,7 @@ class Stamp:
         """Raises ProtocolError when the text is none of ours, damaged or from a newer add-on."""
         try:
             values = json.loads(text)
-            form = values["form"]
-            if isinstance(form, int) and form > _FORM:
+            if values["form"] > _FORM:
                 raise ProtocolError(ErrorCode.VERSION, "The picture is from a newer add-on.", "Update this one.")
             return cls(
                 _scene(values["scene"]),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import bpy
 
+from .posed import read_boxes
 from .protocol.api import RenderSettings, Scene
 from .session import bridge
 from .stamp import Stamp
@@ -13,11 +14,7 @@ def stamp_of(depsgraph: bpy.types.Depsgraph, scene: Scene, settings: RenderSetti
     """The stamp of a picture of this depsgraph. Any thread; the names are those that the file keeps."""
     evaluated = depsgraph.scene_eval
     render, own = evaluated.render, evaluated.neural_assets
-    names = {own.background: own.background_name} if own.background else {}
-    for thing in depsgraph.objects:
-        carried = thing.neural_assets
-        if carried.is_box and carried.asset:
-            names[carried.asset] = carried.asset_name
+    names = {posed.asset: posed.asset_name for posed in read_boxes(depsgraph)} | {own.background: own.background_name}
     return Stamp(
         scene,
         settings,

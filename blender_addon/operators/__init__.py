@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import bpy
 
-from . import assets, box, encode, reference, server
+from . import assets, box, encode, reference, server, settings
 
-MODULES = (server, box, reference, encode, assets)
+MODULES = (server, box, reference, encode, assets, settings)
 
 
 def register() -> None:
