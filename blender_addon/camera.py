@@ -13,6 +13,7 @@ import numpy as np
 
 from .protocol.errors import ErrorCode, ProtocolError
 
+SENSOR = 36.0  # mm: focal lengths without a sensor are for this width, as Blender's default camera has it
 _OPENCV = np.diag([1.0, -1.0, -1.0, 1.0])  # Blender's camera looks along -z with y up
 _RIGID_TOLERANCE = 1e-3
 
