@@ -50,7 +50,7 @@ def read_boxes(depsgraph: bpy.types.Depsgraph, space: bpy.types.SpaceView3D | No
     """
     found: dict[tuple[str, tuple[int, ...]], _Bounds] = {}  # by top object and place in its tree of instances
     parents: set[str] = set()
-    layer = depsgraph.view_layer
+    layer, looks = depsgraph.view_layer, depsgraph.mode == "VIEWPORT"
     for instance in depsgraph.object_instances:
         thing, settings = instance.object, instance.object.neural_assets
         top = instance.parent if instance.is_instance else thing
@@ -58,8 +58,8 @@ def read_boxes(depsgraph: bpy.types.Depsgraph, space: bpy.types.SpaceView3D | No
             continue
         if not (instance.show_self and thing.visible_camera) or thing.original.holdout_get(view_layer=layer):
             continue
-        if space is not None and not top.visible_in_viewport_get(space):
-            continue
+        if looks and not (top.visible_in_viewport_get(space) if space else top.original.visible_get(view_layer=layer)):
+            continue  # a collection's eye: the depsgraph still has its objects, since each 3D view may differ
         path = tuple(i for i in instance.persistent_id if i != _NO_INDEX) if instance.is_instance else ()
         whole = next((found[key] for key in _wholes(top.name_full, path) if key in found), None)
         if whole is not None and (not settings.is_box or whole.name == thing.name):

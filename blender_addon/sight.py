@@ -23,7 +23,8 @@ def corners_of(boxes: Sequence[PosedBox]) -> np.ndarray:
     """World corners [n, 8, 3] in Blender units; index bits (x, y, z) = (1, 2, 4)."""
     if not boxes:
         return np.empty((0, 8, 3))
-    matrices = np.array([[*row] for posed in boxes for row in posed.matrix]).reshape(-1, 4, 4)
+    rows = [[*row] for posed in boxes for row in posed.matrix.copy()]  # the rows of a frozen matrix are not readable
+    matrices = np.array(rows).reshape(-1, 4, 4)
     bounds = np.array([(posed.low, posed.high) for posed in boxes])  # [n, 2, 3]
     local = np.where(_UNIT, bounds[:, 1:], bounds[:, :1])
     return local @ matrices[:, :3, :3].transpose(0, 2, 1) + matrices[:, None, :3, 3]
