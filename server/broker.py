@@ -17,6 +17,7 @@ from .clients import Clients
 from .desk import Desk
 from .failures import as_refusal
 from .jobs import Jobs
+from .line import jobs_in_line
 from .model_link import ModelLink
 from .options import Options
 from .protocol import messages
@@ -145,10 +146,13 @@ class Broker:
             case messages.Encode() | messages.Preview() | messages.Render() | messages.Sequence():
                 self.jobs.ask(client, request, body)
             case messages.Cancel():
-                self.jobs.cancel(client, request.target)
+                if request.job:
+                    self.jobs.cancel_sequence(request.job)
+                else:
+                    self.jobs.cancel(client, request.target)
                 self.clients.send(client, Done(request.request))
             case messages.AskStatus():
-                self.clients.send(client, self._status(request.request))
+                self.clients.send(client, self._status(client, request.request))
             case _:
                 self._at_desk(client, request)
 
@@ -164,13 +168,13 @@ class Broker:
         )  # fmt: skip
         self.clients.send(client, ready)
 
-    def _status(self, number: int) -> Status:
+    def _status(self, client: bytes, number: int) -> Status:
         model, problem = self.model, self.model.problem
         return Status(
             number, model.state, str(problem) if problem else model.state.words, model.device, model.memory_bytes,
             self.scheduler.waiting, len(self.clients), {"server": __version__, **model.versions},
             str(self.options.weights), str(self.options.store), str(self.options.log_file), len(self.store.infos),
-            self._used(), asdict(self.limits),
+            self._used(), asdict(self.limits), jobs_in_line(self.scheduler, self.runs, self.clients, client),
         )  # fmt: skip
 
     # --- the disk ---

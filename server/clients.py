@@ -51,6 +51,11 @@ class Clients:
         _log.info("client %s %s connected", hello.client[:80], hello.version[:40])
         self._known[client] = _Client(hello.client[:80], monotonic())
 
+    def name(self, client: bytes) -> str:
+        """What it calls itself; empty when it has left."""
+        record = self._known.get(client)
+        return record.name if record is not None else ""
+
     def heard(self, client: bytes) -> None:
         if client in self._known:
             self._known[client].heard = monotonic()

@@ -91,6 +91,12 @@ class Jobs:
             self.scheduler.remove([job])
             self._refuse(job, _CANCELLED)
 
+    def cancel_sequence(self, job: str) -> None:
+        """Raises ProtocolError (job_missing)."""
+        run = self.runs.cancel_job(job)
+        if run is not None:
+            self.cancel_run(run)
+
     def cancel_run(self, run: Run) -> None:
         """The frame of a sequence that was stopped."""
         running = self.scheduler.running

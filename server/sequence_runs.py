@@ -62,6 +62,10 @@ class SequenceRuns:
             for s in list(self.store.jobs.values())
         )
 
+    def unfinished(self) -> tuple[Run, ...]:
+        """Those at work that have frames to draw."""
+        return tuple(run for run in self.runs.values() if run.drawing or run.stored.next_frame() is not None)
+
     def start(self, client: bytes, request: Sequence) -> None:
         """A client asks for a sequence: new, unfinished or finished."""
         self._opening.add((client, request.request))
@@ -182,10 +186,17 @@ class SequenceRuns:
         self._opening.discard((client, request))
         for run in self.runs.values():
             if any(listener.client == client and listener.request == request for listener in run.listeners):
-                self.end(run, _CANCELLED)
-                self._mark_cancelled(run.stored)
-                return run
+                return self.cancel_job(run.stored.job)
         return None
+
+    def cancel_job(self, job: str) -> Run | None:
+        """The same by its id, whoever listens; raises ProtocolError (job_missing)."""
+        self.store.get(job)
+        run = self.runs.get(job)
+        if run is not None:
+            self.end(run, _CANCELLED)
+            self._mark_cancelled(run.stored)
+        return run
 
     def _mark_cancelled(self, stored: StoredSequence) -> None:
         """So that the next server does not go on with it."""

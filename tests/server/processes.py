@@ -10,12 +10,24 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import psutil
 
 ROOT = Path(__file__).resolve().parents[2]
+T = TypeVar("T")
+
+
+def until(condition: Callable[[], T], seconds: float = 60.0) -> T:
+    """The condition's first true value; fails when none comes."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if value := condition():
+            return value
+        time.sleep(0.005)
+    raise AssertionError("it did not happen")
 
 
 class ServerProcess:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 
 import pytest
 
@@ -15,17 +14,8 @@ from server.protocol.events import Failed, ModelState, Picture, Progress, Sequen
 from server.protocol.limits import Limits
 from server.protocol.messages import AskStatus, Encode, Preview, Render, Sequence
 
+from .processes import until
 from .scenes import SMALL, box, camera, picture, scene
-
-
-def until(condition, seconds: float = 10.0):
-    """The condition's first true value; fails when none comes."""
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        if value := condition():
-            return value
-        time.sleep(0.005)
-    raise AssertionError("it did not happen")
 
 
 def drain(client: BackgroundClient, count: int) -> list:

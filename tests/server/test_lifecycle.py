@@ -21,17 +21,8 @@ from server.protocol.errors import ErrorCode, ProtocolError
 from server.protocol.events import Failed, ModelState, Progress, SequenceFrame
 from server.protocol.messages import PROTOCOL, Encode, Render, Sequence
 
-from .processes import ROOT, ServerProcess, gone
+from .processes import ROOT, ServerProcess, gone, until
 from .scenes import SMALL, box, camera, picture, scene
-
-
-def until(condition, seconds: float = 60.0):
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        if value := condition():
-            return value
-        time.sleep(0.01)
-    raise AssertionError("it did not happen")
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import time
 from dataclasses import replace
 
 import msgpack
@@ -19,23 +18,26 @@ from server.protocol.api import Placement, RenderSettings, Scene
 from server.protocol.background_client import BackgroundClient, ConnectionState
 from server.protocol.client import Client
 from server.protocol.errors import ErrorCode, ProtocolError
-from server.protocol.events import Event, Failed, ModelState, Picture, Progress, Queued, SequenceAccepted, SequenceFrame
-from server.protocol.messages import Encode, FetchFrame, Hello, Ping, Preview, Render, Sequence
+from server.protocol.events import (
+    Encoded,
+    Event,
+    Failed,
+    JobState,
+    ModelState,
+    Picture,
+    Progress,
+    Queued,
+    SequenceAccepted,
+    SequenceFrame,
+    Status,
+)
+from server.protocol.messages import AskStatus, Encode, FetchFrame, Hello, Ping, Preview, Render, Sequence
 from server.protocol.wire import event_from_wire, to_wire
 
-from .processes import gone
+from .processes import gone, until
 from .scenes import SMALL, box, camera, picture
 
 LONG = RenderSettings(width=64, height=64, steps=100)  # some seconds
-
-
-def until(condition, seconds: float = 30.0):
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        if value := condition():
-            return value
-        time.sleep(0.01)
-    raise AssertionError("it did not happen")
 
 
 @pytest.fixture(scope="module")
@@ -201,6 +203,53 @@ def test_jobs_wait_in_line_and_are_cancelled_where_they_are(background, posed):
     for pending in (waiting, running):
         last, _ = final(pending)
         assert isinstance(last, Failed) and last.code is ErrorCode.CANCELLED
+
+
+def test_everybody_sees_the_line_and_cancels_their_own(client, background, posed):
+    running = background.submit(Render(scene=posed(), settings=LONG))
+    first(running, Progress)
+    waiting = background.submit(Render(scene=posed(1), settings=replace(LONG, width=96)))
+    walk = background.submit(Sequence(frames=(posed(31), posed(32)), settings=LONG, name="Walk"))
+    first(walk, SequenceAccepted)
+    mine, others = background.submit(AskStatus()).wait(10), client.status()
+    assert isinstance(mine, Status)
+    assert [(job.kind, job.name, job.state, job.position) for job in mine.jobs] == [
+        ("render", "64 x 64", JobState.RUNNING, 0), ("render", "96 x 64", JobState.WAITING, 1),
+        ("sequence", "Walk", JobState.WAITING, 2),
+    ]  # fmt: skip
+    assert [job.request for job in mine.jobs] == [running.number, waiting.number, walk.number]
+    assert all(job.own and job.client == "background" for job in mine.jobs)
+    assert [replace(job, request=0, own=False) for job in mine.jobs] == list(others.jobs), "others see, but no numbers"
+    client.cancel(mine.jobs[1].request)
+    assert len(client.status().jobs) == 3, "a number of another client is nothing"
+    for pending in (waiting, running):
+        background.cancel(pending.number)
+        last, _ = final(pending)
+        assert isinstance(last, Failed) and last.code is ErrorCode.CANCELLED
+    (job,) = until(lambda: [job for job in client.status().jobs if job.state is JobState.RUNNING])
+    assert (job.kind, job.frames, job.finished, job.position) == ("sequence", 2, 0, 0)
+    client.cancel_sequence(job.job)
+    last, _ = final(walk)
+    assert isinstance(last, Failed) and last.code is ErrorCode.CANCELLED
+    assert until(lambda: client.status().model is ModelState.READY) and client.status().jobs == ()
+    client.cancel_sequence(job.job)  # it has stopped, which is what was asked for
+    with pytest.raises(ProtocolError) as caught:
+        client.cancel_sequence("never")
+    assert caught.value.code is ErrorCode.JOB_MISSING
+    client.delete_sequence(job.job)
+
+
+def test_encodings_and_previews_stand_in_the_line(client, background, posed):
+    running = background.submit(Render(scene=posed(), settings=LONG))
+    first(running, Progress)
+    view = background.submit(Preview(scene=posed(), settings=SMALL, view="3D view"))
+    cups = background.submit(
+        Encode(image=picture(), boxes=(box(x=-0.7), box(x=0.7)), camera=camera(), names=("Cup", "Jar"))
+    )
+    jobs = until(lambda: (jobs := client.status().jobs)[2:] and jobs)
+    assert [(job.kind, job.name) for job in jobs[1:]] == [("preview", "3D view"), ("encode", "Cup, Jar")]
+    running.cancel()
+    assert isinstance(final(view)[0], Picture) and isinstance(final(cups)[0], Encoded)
 
 
 def test_work_of_a_client_that_left_is_dropped(server, client, posed):
