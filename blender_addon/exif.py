@@ -1,6 +1,7 @@
-"""The focal length that a camera wrote into its JPEG (Exif 2.32, tags of the image and of the picture taken).
+"""The focal length and the orientation that a camera wrote into its JPEG (Exif 2.32, tags of the image and of the
+picture taken).
 
-Only what a lens needs is read; anything unreadable counts as not there, because then the artist is asked.
+Anything unreadable counts as not there: then the artist is asked for the lens, and sees whether the picture stands.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ import os
 import struct
 from pathlib import Path
 
-_EXIF_POINTER, _FOCAL, _FOCAL_35 = 0x8769, 0x920A, 0xA405
+_ORIENTATION, _EXIF_POINTER, _FOCAL, _FOCAL_35 = 0x0112, 0x8769, 0x920A, 0xA405
 _PLANE_X_RESOLUTION, _PLANE_UNIT, _PIXEL_WIDTH = 0xA20E, 0xA210, 0xA002
 _UNIT_MM = {2: 25.4, 3: 10.0, 4: 1.0}  # inch, centimetre, millimetre
 _DIAGONAL_35 = (36.0**2 + 24.0**2) ** 0.5
@@ -21,10 +22,7 @@ def focal_length_35mm(path: str | os.PathLike[str], width: int, height: int) -> 
 
     The 35 mm equivalent compares diagonals, so that it is converted for pictures of other shapes than 3:2.
     """
-    try:
-        tags = _exif_tags(Path(path))
-    except (OSError, ValueError, struct.error, IndexError):
-        return None
+    tags = _exif_tags(Path(path))
     equivalent = tags.get(_FOCAL_35, 0)
     if equivalent > 0:
         return float(equivalent * (width**2 + height**2) ** 0.5 / _DIAGONAL_35 * 36.0 / max(width, height))
@@ -35,8 +33,21 @@ def focal_length_35mm(path: str | os.PathLike[str], width: int, height: int) -> 
     return None
 
 
+def orientation(path: str | os.PathLike[str]) -> int:
+    """How the picture's rows lie in the file, 1 to 8 as Exif counts: 1 is upright, 6 wants a quarter turn clockwise."""
+    told = _exif_tags(Path(path)).get(_ORIENTATION, 1)
+    return int(told) if told in range(1, 9) else 1
+
+
 def _exif_tags(path: Path) -> dict[int, float]:
-    """Numeric tags of the first image directory and of the Exif directory; raises ValueError when there are none."""
+    """Numeric tags of the first image directory and of the Exif directory; empty when there are none."""
+    try:
+        return _read_tags(path)
+    except (OSError, ValueError, struct.error, IndexError):
+        return {}
+
+
+def _read_tags(path: Path) -> dict[int, float]:
     with path.open("rb") as file:
         data = file.read(_MAX_HEADER)
     start = _exif_block(data)

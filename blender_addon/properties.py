@@ -65,6 +65,9 @@ class SceneSettings(bpy.types.PropertyGroup):
     ground: FloatProperty(
         name="Floor", description="Height of the floor in the reference picture's scene", unit="LENGTH", **_FIXED
     )
+    show_floor: BoolProperty(
+        name="Horizon and floor", description="Draw the horizon and the floor's grid over the reference picture", **_FIXED
+    )
     draft_steps: IntProperty(
         name="Steps while moving",
         description="Steps of the sampler while something moves",

@@ -98,6 +98,18 @@ def from_lines(first: np.ndarray, second: np.ndarray, shape: float, focal: float
     return Solution(focal, _rotation(*directions), shape, skew)
 
 
+def nearer_direction(line: np.ndarray, first: np.ndarray, second: np.ndarray, shape: float) -> int:
+    """0 or 1: with which of two sets of lines [n, 2, 2] a line [2, 2] meets better. Raises Unsolvable."""
+    ends = _centred(line, shape)
+    along, middle = ends[1] - ends[0], ends.mean(0)
+    misses = []
+    for lines in (first, second):
+        point = _vanishing_point(*_lines(lines, shape))
+        ahead = _unit(point[:2] - point[2] * middle)
+        misses.append(abs(float(ahead[0] * along[1] - ahead[1] * along[0])))
+    return int(misses[1] < misses[0])
+
+
 def from_rectangle(corners: np.ndarray, shape: float, focal: float | None = None) -> Solution:
     """The camera from the four corners [4, 2] of a rectangle on the floor, in their order round it.
 

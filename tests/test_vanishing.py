@@ -129,6 +129,12 @@ def test_more_lines_are_better_than_two():
     assert np.median(errors[6]) < 0.75 * np.median(errors[2])
 
 
+def test_a_further_line_joins_the_direction_that_it_fits():
+    x, y = lines_of_room(camera(0.7, 0.35, 0.0), 1.2)
+    assert vanishing.nearer_direction(x[1] + (0.01, 0.0), x, y, SHAPE) == 0
+    assert vanishing.nearer_direction(y[0] + (0.0, 0.01), x, y, SHAPE) == 1
+
+
 def test_with_a_known_lens_a_direction_may_be_parallel_to_the_picture():
     rotation, focal = camera(0.0, 0.5, 0.05), 1.4  # looks straight along y: lines along x do not meet
     lines = lines_of_room(rotation, focal)

@@ -14,8 +14,7 @@ from ..protocol.events import Encoded, Event
 from ..protocol.messages import Encode as EncodeRequest
 from ..session import bridge
 from .common import Result, answer, boxes, sentences
-
-_SHAPE_TOLERANCE = 0.01
+from .reference import require_shape
 
 
 class Encode(bpy.types.Operator):
@@ -89,7 +88,7 @@ class Encode(bpy.types.Operator):
             raise ProtocolError(ErrorCode.IMAGE, "The scene has no reference picture.", "Load one.")
         picture = pictures.pixels(image)
         frame = Frame(picture.shape[1], picture.shape[0])
-        _require_shape(scene.render, frame)
+        require_shape(scene)
         metres = scene.unit_settings.scale_length
         self._boxes = [thing.session_uid for thing in things]
         evaluated = [thing.evaluated_get(depsgraph) for thing in things]
@@ -122,17 +121,6 @@ class Encode(bpy.types.Operator):
         bridge.refresh()
         self.report({"INFO"}, f"Made {len(event.assets)} assets")
         return {"FINISHED"}
-
-
-def _require_shape(render: bpy.types.RenderSettings, frame: Frame) -> None:
-    """The picture fills the camera's frame only when both have one shape."""
-    shape = render.resolution_x * render.pixel_aspect_x / (render.resolution_y * render.pixel_aspect_y)
-    if abs(shape * frame.height / frame.width - 1) > _SHAPE_TOLERANCE:
-        raise ProtocolError(
-            ErrorCode.CAMERA,
-            "The render has another shape than the reference picture, so that boxes do not fit it.",
-            "Press 'Match the picture's shape'.",
-        )
 
 
 CLASSES = (Encode,)

@@ -5,15 +5,17 @@ from __future__ import annotations
 import math
 
 import bpy
-from bpy.props import FloatProperty, StringProperty
+from bpy.props import BoolProperty, FloatProperty, StringProperty
 
 from .. import pictures
+from ..camera import SENSOR
 from ..exif import focal_length_35mm
 from ..protocol.errors import ErrorCode, ProtocolError
-from ..protocol.limits import MAX_SIDE
+from ..protocol.limits import MAX_SIDE, MIN_SIDE
 from .common import Result, sentences
 
-_SENSOR = 36.0  # mm: all focal lengths here are for this width, as Blender's default camera has it
+_SHAPE_TOLERANCE = 0.01
+_EXTENSIONS = ".jpg;.jpeg;.png;.tif;.tiff;.webp;.exr;.hdr;.bmp;.tga;.jp2"
 
 
 class LoadReference(bpy.types.Operator):
@@ -23,8 +25,8 @@ class LoadReference(bpy.types.Operator):
     bl_label = "Load reference picture"
     bl_options = {"REGISTER", "UNDO"}
 
-    filepath: StringProperty(name="Picture", subtype="FILE_PATH")
-    filter_image: bpy.props.BoolProperty(default=True, options={"HIDDEN"})
+    filepath: StringProperty(name="Picture", subtype="FILE_PATH", options={"SKIP_SAVE"})
+    filter_image: BoolProperty(default=True, options={"HIDDEN"})
     focal_length: FloatProperty(
         name="Focal length",
         min=0.0,
@@ -35,6 +37,8 @@ class LoadReference(bpy.types.Operator):
 
     def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> Result:
         self._asked_in_window = True
+        if self.filepath:  # dropped onto a view
+            return self.execute(context)
         context.window_manager.fileselect_add(self)
         return {"RUNNING_MODAL"}
 
@@ -50,7 +54,7 @@ class LoadReference(bpy.types.Operator):
                 "The picture does not say with which focal length it was taken.",
                 "Give focal_length in mm (for a sensor 36 mm wide; 28 for most telephones).",
             )
-        camera = _camera(context)
+        camera = camera_of(context)
         show_in(camera, image)
         _match_render(context.scene, image)
         context.scene.neural_assets.reference = image
@@ -58,6 +62,19 @@ class LoadReference(bpy.types.Operator):
         if ask:
             bpy.ops.neural_assets.set_focal_length("INVOKE_DEFAULT")
         return {"FINISHED"}
+
+
+class DroppedReference(bpy.types.FileHandler):
+    """A picture dropped onto a 3D view; Blender lets the artist choose between this and its own uses of pictures."""
+
+    bl_idname = "NEURAL_ASSETS_FH_reference"
+    bl_label = "Load reference picture"
+    bl_import_operator = "neural_assets.load_reference"
+    bl_file_extensions = _EXTENSIONS
+
+    @classmethod
+    def poll_drop(cls, context: bpy.types.Context) -> bool:
+        return context.area is not None and context.area.type == "VIEW_3D" and context.mode == "OBJECT"
 
 
 class SetFocalLength(bpy.types.Operator):
@@ -87,7 +104,8 @@ class SetFocalLength(bpy.types.Operator):
         column = self.layout.column()
         column.label(text="The file does not say with which lens the picture was taken.")
         column.label(text="Telephones: about 26 mm, twice that at 2x. With the right one,")
-        column.label(text="the edges of a box lie along those of an object.")
+        column.label(text="the edges of a box lie along those of an object. Lines drawn on")
+        column.label(text="the picture find it, too: Set camera from lines, in the panel.")
         column.prop(self, "focal_length")
 
     def execute(self, context: bpy.types.Context) -> Result:
@@ -114,7 +132,7 @@ class MatchReference(bpy.types.Operator):
 def set_lens(camera: bpy.types.Camera, focal_length: float) -> None:
     """A perspective lens for a 36 mm sensor without shift, as a photograph that was not cropped has it."""
     camera.type = "PERSP"
-    camera.sensor_fit, camera.sensor_width = "AUTO", _SENSOR
+    camera.sensor_fit, camera.sensor_width = "AUTO", SENSOR
     camera.shift_x = camera.shift_y = 0.0
     camera.lens_unit, camera.lens = "MILLIMETERS", focal_length
 
@@ -134,7 +152,7 @@ def show_in(camera: bpy.types.Object, image: bpy.types.Image) -> None:
     data.show_background_images = True
 
 
-def _camera(context: bpy.types.Context) -> bpy.types.Object:
+def camera_of(context: bpy.types.Context) -> bpy.types.Object:
     """The scene's camera, or a new one at the height of a person's eyes."""
     if context.scene.camera is not None and context.scene.camera.type == "CAMERA":
         return context.scene.camera
@@ -145,12 +163,34 @@ def _camera(context: bpy.types.Context) -> bpy.types.Object:
     return camera
 
 
+def require_shape(scene: bpy.types.Scene) -> float:
+    """Height / width of the reference picture, which fills the camera's frame only when both have one shape.
+
+    Raises ProtocolError.
+    """
+    if not has_its_shape(scene):
+        raise ProtocolError(
+            ErrorCode.CAMERA,
+            "The render has another shape than the reference picture, so that nothing drawn on it fits.",
+            "Press 'Match the picture's shape'.",
+        )
+    width, height = scene.neural_assets.reference.size
+    return height / width
+
+
+def has_its_shape(scene: bpy.types.Scene) -> bool:
+    """Whether the render has the shape of the reference picture (True when its file is gone)."""
+    render, (width, height) = scene.render, scene.neural_assets.reference.size
+    shape = render.resolution_x * render.pixel_aspect_x / (render.resolution_y * render.pixel_aspect_y)
+    return min(width, height) == 0 or abs(shape * height / width - 1) <= _SHAPE_TOLERANCE
+
+
 def _match_render(scene: bpy.types.Scene, image: bpy.types.Image) -> None:
     width, height = image.size
-    share = min(1.0, MAX_SIDE / max(width, height))
+    share = max(min(1.0, MAX_SIDE / max(width, height)), MIN_SIDE / min(width, height))
     render = scene.render
     render.resolution_x, render.resolution_y = round(width * share), round(height * share)
     render.resolution_percentage, render.pixel_aspect_x, render.pixel_aspect_y = 100, 1.0, 1.0
 
 
-CLASSES = (LoadReference, SetFocalLength, MatchReference)
+CLASSES = (LoadReference, DroppedReference, SetFocalLength, MatchReference)

@@ -55,7 +55,7 @@ def test_a_reference_is_shown_in_a_camera_with_its_lens_and_shape(scene, photo):
     (background,) = camera.background_images
     assert background.image == scene.neural_assets.reference and background.show_background_image
     assert background.image.use_view_as_render, "else it covers the rendered view"
-    assert (scene.render.resolution_x, scene.render.resolution_y) == (60, 40)
+    assert (scene.render.resolution_x, scene.render.resolution_y) == (96, 64), "60 x 40, and no side below the least"
 
 
 def test_a_reference_makes_the_camera_that_is_missing(scene, photo):

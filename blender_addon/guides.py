@@ -1,0 +1,65 @@
+"""What lies over the reference picture in camera view: horizon, the floor's grid, and what the model took for objects.
+
+A draw handler that only reads; nothing is drawn without a reference picture, outside camera view, or with the 3D
+view's overlays switched off.
+"""
+
+from __future__ import annotations
+
+import bpy
+import numpy as np
+
+from . import floor, strokes
+from .picture_view import PictureView, picture_view
+
+_HORIZON: strokes.Colour = (1.0, 0.8, 0.25)
+_handler: object = None
+drawing_on_picture: set[int] = set()  # areas whose operator shows guides of its own
+
+
+def draw() -> None:
+    """Called by Blender at every redraw of every 3D view."""
+    context = bpy.context
+    settings = context.scene.neural_assets
+    if settings.reference is None or not settings.show_floor:
+        return
+    if not context.space_data.overlay.show_overlays or context.area.as_pointer() in drawing_on_picture:
+        return
+    view = picture_view(context)
+    if view is not None:
+        draw_floor(view, settings.ground, floor_label(context.scene, view, settings.ground))
+
+
+def draw_floor(view: PictureView, ground: float, label: str = "") -> None:
+    """Horizon and grid of the floor at this height (Blender units), as the view's camera sees them."""
+    ends, strength = floor.grid(view.intrinsics, view.world_to_camera, ground)
+    strokes.lines(view.to_pixels(ends), strokes.WHITE, 1.0, 0.75 * strength)
+    line = floor.horizon(view.intrinsics, view.world_to_camera)
+    if line is not None:
+        strokes.lines(view.to_pixels(line[None]), _HORIZON, 1.5)
+        left = line[line[:, 0].argmin()]
+        strokes.words("Horizon", view.to_pixels(left) + np.array([8, 6]) * strokes.scale(), _HORIZON, 11)
+    if label:
+        left, bottom, _, _ = view.rectangle
+        strokes.words(label, np.array([max(left, 0.0), max(bottom, 0.0)]) + 8 * strokes.scale(), size=11)
+
+
+def floor_label(scene: bpy.types.Scene, view: PictureView, ground: float) -> str:
+    """How wide a cell of the grid is."""
+    height = (-view.world_to_camera[:3, :3].T @ view.world_to_camera[:3, 3])[2] - ground
+    return f"Cells of {length(scene, floor.grid_step(height))}" if height > 0 else "The camera is below the floor"
+
+
+def length(scene: bpy.types.Scene, value: float) -> str:
+    """A length in Blender units as this scene shows lengths."""
+    units = scene.unit_settings
+    return bpy.utils.units.to_string(units.system, "LENGTH", value * units.scale_length, precision=3)
+
+
+def register() -> None:
+    global _handler
+    _handler = bpy.types.SpaceView3D.draw_handler_add(draw, (), "WINDOW", "POST_PIXEL")
+
+
+def unregister() -> None:
+    bpy.types.SpaceView3D.draw_handler_remove(_handler, "WINDOW")
