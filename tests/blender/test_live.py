@@ -29,7 +29,7 @@ def view(addon):
 
     class View:
         def __init__(self) -> None:
-            self.sent = []
+            self.sent, self.now, self.due, self.api, self.make_wish = [], 0.0, None, api, addon("live").Wish
             self.live = addon("live").LiveView("a", self._submit)
 
         def _submit(self, request):
@@ -154,3 +154,124 @@ def test_a_scene_that_cannot_be_drawn_says_so_and_comes_back(view):
     view.wish(0, now=0)
     view.live.advance(0)
     assert len(view.sent) == 1 and view.live.words != "There is no camera."
+
+
+def test_pausing_asks_for_nothing_and_going_on_asks_for_the_newest(view):
+    view.wish(0, now=0)
+    view.live.advance(0)
+    view.live.pause()
+    assert view.sent[0].cancelled and view.live.words == "Paused"
+    view.come(0, 7)
+    view.wish(1, now=1)
+    view.live.advance(1)
+    assert len(view.sent) == 1 and view.live.picture is None and not view.live.busy
+    view.live.go_on()
+    view.live.advance(2)
+    assert len(view.sent) == 2 and view.sent[1].request.scene.camera.world_to_camera[3] == 1
+
+
+@pytest.mark.parametrize("code", ["memory", "worker", "internal", "disk", "version"])
+def test_a_failure_of_the_machine_stops_until_somebody_says_to_go_on(view, code):
+    view.wish(0, now=0)
+    view.live.advance(0)
+    view.fail(0, code, "It broke.")
+    view.live.advance(0.1)
+    for step in range(1, 9):
+        view.wish(step, now=step)
+        view.live.advance(step)
+    assert view.live.is_stopped and view.live.words == "It broke. Mend." and len(view.sent) == 1
+    view.live.go_on()
+    view.live.advance(10)
+    view.come(1, 7)
+    view.live.advance(10.1)
+    assert view.live.picture[0, 0, 0] == 7 and not view.live.problem
+
+
+def test_what_was_stopped_goes_on_with_another_server(view):
+    view.wish(0, now=0)
+    view.live.advance(0)
+    view.live.halt("There is no connection.")
+    view.live.advance(1)
+    assert view.live.words == "There is no connection." and len(view.sent) == 1 and not view.live.busy
+    view.live.again()
+    view.live.advance(2)
+    assert len(view.sent) == 2
+
+
+def test_an_older_picture_never_follows_a_newer_one(view):
+    view.wish(0, now=0)
+    view.live.advance(0)
+    view.come(0, 1)
+    view.live.advance(1)
+    assert view.steps == [1, 8]
+    view.wish(1, now=1.1)
+    view.live.advance(1.1)
+    view.come(2, 3)
+    view.live.advance(1.2)
+    view.come(1, 2)  # the fine one that was replaced comes late
+    view.live.advance(1.3)
+    assert view.live.picture[0, 0, 0] == 3
+
+
+def test_what_is_shown_tells_its_size_seconds_and_seed(view):
+    view.wish(0, now=0)
+    view.live.advance(0)
+    view.come(0)
+    view.live.advance(0.25)
+    shown = view.live.shown
+    assert (shown.settings.width, shown.seconds, shown.is_fine) == (64, 0.25, False)
+    view.live.advance(0.5)
+    view.come(1)
+    view.live.advance(1.5)
+    assert (view.live.shown.settings.width, view.live.shown.seconds) == (128, 1.0)
+
+
+def _drag(view, device, seconds: float, bound: tuple[int, int, int] = (256, 256, 4)) -> list:
+    """A hand moves for some seconds of a fake clock; device: settings -> seconds of a picture. The drafts' settings."""
+    api = view.api
+    draft, fine = api.RenderSettings(*bound), api.RenderSettings(512, 512, 8)
+    now, first = view.now, len(view.sent)
+    while view.now < now + seconds:
+        view.now += 0.02
+        matrix = (1, 0, 0, view.now, 0, 1, 0, 0, 0, 0, 1, 5, 0, 0, 0, 1)
+        scene = api.Scene(api.Camera((1, 1, 0.5, 0.5), matrix), (), "background")
+        view.live.want(view.make_wish(scene, draft, fine), view.now)
+        if view.due is not None and view.now >= view.due:
+            view.come(-1)
+            view.due = None
+        before = len(view.sent)
+        view.live.advance(view.now)
+        if len(view.sent) > before:
+            view.due = view.now + device(view.sent[-1].request.settings)
+    return [pending.request.settings for pending in view.sent[first:]]
+
+
+def _by_work(seconds: float):
+    """A device that needs these seconds for one step at 256 x 256."""
+    return lambda settings: seconds * settings.steps * settings.width * settings.height / 256**2
+
+
+def test_a_quick_device_draws_drafts_as_fine_as_the_settings_allow(view):
+    drafts = _drag(view, _by_work(0.03), 3)
+    assert set(drafts) == {view.api.RenderSettings(256, 256, 4)} and len(drafts) / 3 > 5
+
+
+@pytest.mark.parametrize("seconds", [0.08, 0.15, 0.3, 0.6])
+def test_a_slow_device_draws_rougher_drafts_and_follows_the_hand(view, seconds):
+    _drag(view, _by_work(seconds), 6)
+    drafts = _drag(view, _by_work(seconds), 4)
+    assert len(drafts) / 4 >= 4.5 and all(s.steps <= 4 and s.width <= 256 for s in drafts)
+    assert max(s.steps for s in drafts) == (2 if seconds == 0.08 else 1)
+
+
+def test_pixels_that_cost_nothing_are_kept(view):
+    """A model that works at one size whatever is asked for: smaller pictures would only be worse."""
+    device = lambda settings: 0.1 + 0.3 * settings.steps  # noqa: E731
+    _drag(view, device, 8)
+    assert set(_drag(view, device, 4)) == {view.api.RenderSettings(256, 256, 1)}
+
+
+def test_a_device_that_is_free_again_draws_finer_drafts_again(view):
+    assert min(s.steps for s in _drag(view, _by_work(0.15), 6)) == 1
+    drafts = _drag(view, _by_work(0.02), 30)
+    assert drafts[-1] == view.api.RenderSettings(256, 256, 4)
