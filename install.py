@@ -3,7 +3,7 @@
 
     python3 install.py            the server's virtual environment and Blender's extension; offers it to your Blenders
     python3 install.py demo       all of it in one go: an example scene, its pictures in out/demo
-    python3 install.py test       style, types, unit and server tests, and the add-on in real Blender modules
+    python3 install.py test       style, types, unit and server tests, and the add-on in real Blenders (--gui: windowed)
     python3 install.py server     runs the server by hand (what follows is for it: --help tells)
     python3 install.py addon      builds the extension and offers it (--yes installs it into every Blender found)
     python3 install.py doctor     what is installed, what is missing, how quick the server answers
@@ -41,11 +41,16 @@ def command_addon(options: argparse.Namespace) -> int:
 
 def command_server(options: argparse.Namespace) -> int:
     python = environment.set_up(environment.chosen_device(options.device))
+    if options.set_up_only:
+        return 0
     return subprocess.call([str(python), "-m", "server", *options.arguments], cwd=ROOT)
 
 
 def command_test(options: argparse.Namespace) -> int:
-    return testing.run_tests(environment.chosen_device(options.device), options.only, options.arguments)
+    device, words = environment.chosen_device(options.device), options.arguments
+    if options.gui is None:
+        return testing.run_tests(device, options.only, words)
+    return testing.run_tests(device, "gui", words, (options.gui,) if options.gui else ("sid", "trixie"))
 
 
 def command_demo(options: argparse.Namespace) -> int:
@@ -77,7 +82,12 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     made = {name: commands.add_parser(name, parents=[common], add_help=name != "server") for name in COMMANDS}
     for name in ("install", "addon"):
         made[name].add_argument("--yes", action="store_true", help="install into every Blender found without asking")
+    made["server"].add_argument("--set-up-only", action="store_true", help="make its environment and end")
     made["test"].add_argument("--only", choices=testing.PARTS, help="this part; further words go to its pytest")
+    made["test"].add_argument(
+        "--gui", nargs="?", const="", metavar="BLENDER",
+        help="only the tests in a windowed Blender: this program, or Debian's 5.2 and 4.3 (as root)",
+    )  # fmt: skip
     demo = made["demo"]
     demo.add_argument("--photo", action="store_true", help="the example with a real photograph")
     demo.add_argument("--image", type=Path, help="a picture of your own, with --boxes")

@@ -1,4 +1,4 @@
-"""`install.py test`: style, types, unit and server tests, then the add-on inside real Blender modules.
+"""`install.py test`: style, types, unit and server tests, then the add-on inside real Blender modules and windows.
 
 Every part runs whatever the ones before it did, and the last line counts all of them: one for each test, one for
 ruff, its formatter and pyright each, and one for a part that could not run at all.
@@ -19,8 +19,9 @@ from .environment import set_up
 from .extension import ADDON, build_extension, members, validate
 from .process import ROOT, InstallError, merged, run, say, write_whole
 
-PARTS = ("style", "unit", "blender")
+PARTS = ("style", "unit", "blender", "gui")
 INSIDE_BLENDER = ("tests/blender", "tests/gui")
+WINDOWED = ("sid,trixie",)  # where the windowed Blender comes from: the first that installs, see tests/gui/conftest.py
 REQUIRED_MODULE = "3.11"  # its absence is a failure; that of another Python is said
 # Blender's stubs have no module behind them, call everything optional that can be None somewhere, lack special methods
 # and do not know properties as annotations
@@ -75,8 +76,8 @@ def pytest_command(python: Path, report: Path, arguments: Sequence[str]) -> list
     return [str(python), "-m", "pytest", f"--junitxml={report}", *arguments]
 
 
-def run_tests(device: str, only: str | None, arguments: Sequence[str]) -> int:
-    """All parts, or one. arguments: for pytest. Returns the exit code."""
+def run_tests(device: str, only: str | None, arguments: Sequence[str], windowed: Sequence[str] = WINDOWED) -> int:
+    """All parts, or one. arguments: for pytest; windowed: the Blenders of the part "gui". Returns the exit code."""
     python = set_up(device, tests=True)
     tally = Tally()
     parts = (only,) if only else PARTS
@@ -92,6 +93,12 @@ def run_tests(device: str, only: str | None, arguments: Sequence[str]) -> int:
             tally.add_report("unit", report, code)
         if "blender" in parts:
             check_in_blender(python, folder, tally, arguments if only else ())
+        if "gui" in parts:
+            say("--- windowed Blender")
+            report = folder / "gui.xml"
+            blenders = [f"--blender={name}" for name in windowed]
+            command = pytest_command(python, report, ["tests/gui", "-rs", *blenders, *(arguments if only else ())])
+            tally.add_report("gui", report, subprocess.call(command, cwd=ROOT))
     for failure in tally.failures:
         say(f"FAILED {failure}")
     say(tally.summary())

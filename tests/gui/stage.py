@@ -1,0 +1,155 @@
+"""What stands beside a windowed Blender: the fake server, and eyes that compare screenshots.
+
+Blender's side calls the methods of `Stage` over a local connection (`inside/line.py`): its own Python has neither
+Pillow nor the server. Values that go over it are plain.
+"""
+
+from __future__ import annotations
+
+import secrets
+import shutil
+import threading
+from multiprocessing.connection import Connection, Listener
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from . import mark
+from .box_server import BoxServer
+
+REFERENCES = Path(__file__).resolve().parent / "references"
+STEP = 24  # a pixel differs when a channel does by more than this
+SHARE = 0.02  # of the pixels may differ
+STRETCH = 0.03  # of its size: the screens of two Blenders are not laid out to the pixel
+
+Rectangle = tuple[float, float, float, float]  # left, top, right, bottom; in pixels of the screen
+
+
+class Stage:
+    """One fake server, and the folder where screenshots lie. Every public method may be called from Blender."""
+
+    def __init__(self, out: Path) -> None:
+        self.out = out
+        self.server = BoxServer().start()
+        self.key = secrets.token_bytes(16)
+        self._listener = Listener(("127.0.0.1", 0), authkey=self.key)
+        threading.Thread(target=self._serve, daemon=True).start()
+
+    @property
+    def port(self) -> int:
+        return self._listener.address[1]
+
+    def close(self) -> None:
+        self._listener.close()
+        self.server.stop()
+
+    # --- the server ---
+
+    def address(self) -> str:
+        """Of the fake server; the same for its whole life."""
+        return self.server.address
+
+    def kill(self) -> None:
+        """The server is gone at once."""
+        self.server.stop()
+
+    def revive(self) -> None:
+        """A new server at the same address, quick, with nothing in its memory."""
+        self.server.stop()
+        self.server = BoxServer(self.server.port).start()
+
+    def slow_down(self, seconds: float) -> None:
+        """What a preview and a step of a render take from now on."""
+        self.server.delay = self.server.step_seconds = seconds
+
+    def silence(self) -> None:
+        """The server stays connected and says nothing any more, until `revive`."""
+        self.server.hang()
+
+    def requests(self, kind: str) -> list[dict]:
+        """What came of this kind so far: digest, steps, width, height where it has a scene."""
+        found = [request for request in list(self.server.requests) if request.kind == kind]
+        return [_plain(request) for request in found]
+
+    # --- screenshots ---
+
+    def colour(self, name: str, x: float, y: float) -> tuple[int, int, int]:
+        """The colour of a screenshot's pixel."""
+        image = self._screenshot(name)
+        return tuple(int(part) for part in image[round(y), round(x)])
+
+    def mark(self, name: str, rectangle: Rectangle) -> tuple[int, int]:
+        """(digest, steps) of the fake server's picture that lies there; see `mark.py`."""
+        return mark.read(self._crop(name, rectangle))
+
+    def differs(self, first: str, second: str, rectangle: Rectangle) -> float:
+        """Share of the pixels in which two screenshots differ there."""
+        return float(_different(self._crop(first, rectangle), self._crop(second, rectangle)).mean())
+
+    def fault(self, name: str, rectangle: Rectangle, reference: str) -> str:
+        """How a screenshot differs there from references/REFERENCE.png; empty when it looks right.
+
+        The part is kept as REFERENCE.png beside the screenshot, with REFERENCE-difference.png when it is wrong.
+        """
+        seen = self._crop(name, rectangle)
+        kept = self.out / f"{reference}.png"
+        Image.fromarray(seen).save(kept)
+        file = REFERENCES / f"{reference}.png"
+        if not file.exists():
+            return f"There is no {file}: look at {kept}, and put it there when it is right."
+        wanted = np.asarray(Image.open(file).convert("RGB"))
+        if abs(np.divide(seen.shape, wanted.shape) - 1).max() > STRETCH:
+            return f"{kept} has the size {seen.shape}, its reference {wanted.shape}."
+        seen = np.asarray(Image.fromarray(seen).resize(wanted.shape[1::-1], Image.Resampling.NEAREST))
+        different = _different(seen, wanted)
+        if different.mean() <= SHARE:
+            return ""
+        shown = self.out / f"{reference}-difference.png"
+        Image.fromarray(np.where(different[..., None], np.uint8([255, 0, 255]), seen // 3)).save(shown)
+        shutil.copy(file, self.out / f"{reference}-reference.png")
+        return f"{different.mean():.1%} of {kept} differ from its reference: see {shown}."
+
+    def _screenshot(self, name: str) -> np.ndarray:
+        return np.asarray(Image.open(self.out / f"{name}.png").convert("RGB"))
+
+    def _crop(self, name: str, rectangle: Rectangle) -> np.ndarray:
+        left, top, right, bottom = (round(edge) for edge in rectangle)
+        return self._screenshot(name)[top:bottom, left:right]
+
+    # --- the connection ---
+
+    def _serve(self) -> None:
+        while True:
+            try:
+                connection = self._listener.accept()
+            except OSError:  # closed
+                return
+            threading.Thread(target=self._answer, args=(connection,), daemon=True).start()
+
+    def _answer(self, connection: Connection) -> None:
+        with connection:
+            while True:
+                try:
+                    name, arguments = connection.recv()
+                except (EOFError, OSError):
+                    return
+                try:
+                    connection.send((True, getattr(self, name)(*arguments)))
+                except Exception as error:  # goes to the step that asked
+                    connection.send((False, f"{type(error).__name__}: {error}"))
+
+
+def _different(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    """bool [h, w]"""
+    return np.abs(first.astype(np.int16) - second.astype(np.int16)).max(axis=-1) > STEP
+
+
+def _plain(request: object) -> dict:
+    scene, settings = getattr(request, "scene", None), getattr(request, "settings", None)
+    if scene is None or settings is None:
+        return {}
+    return {
+        "digest": mark.digest(scene), "steps": settings.steps, "width": settings.width, "height": settings.height,
+        "boxes": [placement.name for placement in scene.placements],
+    }  # fmt: skip
