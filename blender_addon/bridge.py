@@ -181,13 +181,13 @@ class Bridge:
         if self._assets_old:
             self._await(ListAssets(), self._take_assets)
 
-    def versions(self) -> dict[str, str]:
-        """Of this add-on, the protocol, the server, its weights and libraries: what a picture may depend on.
-
-        Asks the server when it has not told them yet: for a render's thread, not for a window.
-        """
+    def require_status(self) -> None:
+        """Have the server's status, waiting for it when it did not tell it yet. For a render's thread."""
         if self.status is None and self.is_ready:
             self._await(AskStatus(), self._take_status)
+
+    def versions(self) -> dict[str, str]:
+        """Of this add-on, the protocol, the server, its weights and libraries, as far as they were told."""
         known = {"addon": self._version, "protocol": ".".join(map(str, PROTOCOL))}
         if self._client is not None and (ready := self._client.ready) is not None:
             known["server"] = ready.server

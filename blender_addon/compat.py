@@ -5,6 +5,7 @@ from __future__ import annotations
 import bpy
 import gpu
 import numpy as np
+from gpu_extras.presets import draw_texture_2d
 
 OBJECT_INDEX_PASS = "Object Index" if bpy.app.version >= (5, 0) else "IndexOB"
 # Scene-linear spaces that a file of Blender 5 may work in besides Rec.709: (x, y) of red, green, blue and white.
@@ -44,6 +45,16 @@ def can_draw_without_window() -> bool:
     except SystemError:
         return False
     return True
+
+
+def draw_over(texture: gpu.types.GPUTexture, rectangle: tuple[float, float, float, float]) -> None:
+    """Fill (left, bottom, right, top) of an overlay with a scene-linear texture.
+
+    Overlays (POST_PIXEL) know no view transform. They take sRGB values from Blender 5.0 on, and linear ones before.
+    """
+    left, bottom, right, top = rectangle
+    options = {"is_scene_linear_with_rec709_srgb_target": True} if bpy.app.version >= (5, 0) else {}
+    draw_texture_2d(texture, (left, bottom), right - left, top - bottom, **options)
 
 
 def panels_for_all_engines() -> list[type[bpy.types.Panel]]:

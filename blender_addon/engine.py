@@ -11,7 +11,7 @@ from pathlib import Path
 
 import bpy
 
-from . import colour, passes, reader, session, stamping
+from . import colour, keeping, passes, posed, reader, session, stamping
 from .canvas import Canvas, Window
 from .output import require_room
 from .protocol.background_client import Pending
@@ -75,7 +75,8 @@ class NeuralAssetsEngine(bpy.types.RenderEngine):
         session.bridge.require(self.test_break)
         pending = session.bridge.submit(Render(scene=scene, settings=settings, steps_shown=True))
         self.update_stats("", "Waiting for the first step")
-        stamp = stamping.stamp_of(depsgraph, scene, settings)
+        session.bridge.require_status()
+        stamp = stamping.stamp_of(depsgraph.scene_eval, posed.read_boxes(depsgraph), scene, settings)
         film = passes.film_of(depsgraph, scene.placements)
         window = Window.of(render, settings.width, settings.height)
         canvas = Canvas(self, window, depsgraph.view_layer_eval.name, film)
@@ -85,6 +86,8 @@ class NeuralAssetsEngine(bpy.types.RenderEngine):
             canvas.close()
         if picture is not None:
             self.get_result().stamp_data_add_field(KEY, stamp.to_text())
+            if not self.is_animation:
+                keeping.render_finished(picture, stamp, film.transparent)
 
     def _follow(self, pending: Pending, canvas: Canvas) -> Picture | None:
         """Show what comes until it is finished (then it is returned) or Escape is pressed; raises ProtocolError."""

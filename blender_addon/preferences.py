@@ -7,7 +7,7 @@ import shlex
 from pathlib import Path
 
 import bpy
-from bpy.props import StringProperty
+from bpy.props import BoolProperty, IntProperty, StringProperty
 
 from .bridge import Target
 from .protocol.address import DEFAULT_ADDRESS
@@ -17,6 +17,12 @@ def _changed(preferences: bpy.types.AddonPreferences, context: bpy.types.Context
     from . import session  # session reads these preferences
 
     session.configure()
+
+
+def _history_changed(preferences: bpy.types.AddonPreferences, context: bpy.types.Context) -> None:
+    from . import keeping  # keeping reads these preferences
+
+    keeping.configure()
 
 
 class NeuralAssetsPreferences(bpy.types.AddonPreferences):
@@ -48,6 +54,21 @@ class NeuralAssetsPreferences(bpy.types.AddonPreferences):
         description="Leave empty for the project folder's own server; else a command that starts one",
     )
 
+    history_megabytes: IntProperty(
+        name="Limit",
+        description="Disk space for the pictures of the history, in MB; the oldest that are not pinned go first."
+        " 0 keeps none",
+        default=500,
+        min=0,
+        max=1_000_000,
+        update=_history_changed,
+    )
+    history_views: BoolProperty(
+        name="Keep refined views",
+        description="Keep every refined picture of the 3D view in the history, as well as renders",
+        default=True,
+    )
+
     def draw(self, context: bpy.types.Context) -> None:
         column = self.layout.column()
         column.use_property_split = True
@@ -56,6 +77,10 @@ class NeuralAssetsPreferences(bpy.types.AddonPreferences):
         column.separator()
         column.prop(self, "address")
         column.prop(self, "keys")
+        column.separator()
+        heading = column.column(heading="History")
+        heading.prop(self, "history_views")
+        heading.prop(self, "history_megabytes")
 
 
 def get() -> NeuralAssetsPreferences:

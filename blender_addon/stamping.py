@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import bpy
 
-from .posed import read_boxes
+from .posed import PosedBox
 from .protocol.api import RenderSettings, Scene
 from .session import bridge
 from .stamp import Stamp
 
 
-def stamp_of(depsgraph: bpy.types.Depsgraph, scene: Scene, settings: RenderSettings, view: bool = False) -> Stamp:
-    """The stamp of a picture of this depsgraph. Any thread; the names are those that the file keeps."""
-    evaluated = depsgraph.scene_eval
+def stamp_of(
+    evaluated: bpy.types.Scene, boxes: Iterable[PosedBox], scene: Scene, settings: RenderSettings, view: bool = False
+) -> Stamp:
+    """The stamp of a picture of an evaluated scene with these boxes. view: whether a 3D view shows it."""
     render, own = evaluated.render, evaluated.neural_assets
-    names = {posed.asset: posed.asset_name for posed in read_boxes(depsgraph)} | {own.background: own.background_name}
+    names = {posed.asset: posed.asset_name for posed in boxes} | {own.background: own.background_name}
     return Stamp(
         scene,
         settings,

@@ -8,9 +8,9 @@ from __future__ import annotations
 import bpy
 
 from .. import colour, compat
-from . import boxes, choice, picture, reference, server
+from . import boxes, choice, history, picture, reference, server
 
-MODULES = (choice, server, reference, boxes, picture)
+MODULES = (choice, server, reference, boxes, picture, history)
 
 
 def register() -> None:

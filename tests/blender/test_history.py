@@ -1,0 +1,268 @@
+"""The history's folder: what is kept, what goes, and what damage does to it. And its operators."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import bpy
+import numpy as np
+import pytest
+
+from .test_colour import golden
+from .test_stamp import stamp  # noqa: F401 - a fixture
+
+NOW = datetime(2026, 5, 1, 12, 30, 15, 250_000)
+
+
+@pytest.fixture
+def history(addon, tmp_path):
+    return addon("history").History(tmp_path / "pictures", megabytes=1)
+
+
+def noise(seed: int = 0, side: int = 256, channels: int = 3) -> np.ndarray:
+    """About side^2 * channels bytes as PNG."""
+    return np.random.default_rng(seed).integers(0, 256, (side, side, channels), np.uint8)
+
+
+@pytest.mark.parametrize("channels", [3, 4])
+def test_a_kept_picture_has_its_pixels_and_its_stamp(addon, history, stamp, channels):  # noqa: F811
+    entry = history.keep(noise(1, 33, channels), stamp, NOW)
+    assert (addon("history").pixels_of(entry.path) == noise(1, 33, channels)).all()
+    assert addon("stamp").Stamp.from_file(entry.path) == stamp
+    assert (entry.kind, entry.pinned, entry.time) == ("render", False, NOW)
+
+
+def test_blender_reads_the_file(history, stamp):  # noqa: F811
+    image = bpy.data.images.load(str(history.keep(golden(), stamp, NOW).path))
+    values = np.empty(golden().size // 3 * 4, np.float32)
+    image.pixels.foreach_get(values)
+    rows = np.round(values.reshape(64, 96, 4)[::-1] * 255).astype(np.uint8)
+    assert (rows[..., :3] == golden()).all()
+
+
+def test_the_newest_is_first_and_another_start_sees_all(addon, history, stamp):  # noqa: F811
+    for n in (0, 2, 1):
+        history.keep(noise(n, 16), stamp, NOW + timedelta(seconds=n))
+    again = addon("history").History(history.folder)
+    assert [entry.time.second for entry in again.entries()] == [17, 16, 15]
+
+
+def test_the_oldest_unpinned_go_when_the_room_is_used_up(history, stamp):  # noqa: F811
+    kept = [history.keep(noise(n), stamp, NOW + timedelta(seconds=n), pinned=n == 0) for n in range(8)]
+    left = history.entries()
+    assert sum(entry.bytes for entry in left) <= 1_000_000
+    assert kept[0].id in {entry.id for entry in left} and left[0].id == kept[-1].id
+    assert kept[1].id not in {entry.id for entry in left}
+
+
+def test_pins_can_be_set_and_taken_away(history, stamp):  # noqa: F811
+    entry = history.keep(noise(0, 16), stamp, NOW)
+    history.pin(entry.id, True)
+    assert history.get(entry.id).pinned
+    history.pin(entry.id, False)
+    assert not history.get(entry.id).pinned and len(history.entries()) == 1
+
+
+def test_when_pins_fill_it_nothing_more_is_kept_and_that_is_said(history, stamp):  # noqa: F811
+    with pytest.raises(ValueError, match="1 MB are full of pinned ones"):
+        for n in range(8):
+            history.keep(noise(n), stamp, NOW + timedelta(seconds=n), pinned=n < 5)
+
+
+def test_a_full_disk_is_said_and_leaves_nothing(history, stamp, monkeypatch):  # noqa: F811
+    history.keep(noise(0, 16), stamp, NOW)
+
+    def full(self: Path, data: bytes) -> int:
+        with open(self, "wb") as file:
+            file.write(data[:10])
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    with pytest.raises(ValueError, match="not kept in the history .No space left on device"):
+        history.keep(noise(1, 16), stamp, NOW + timedelta(seconds=1))
+    assert len(list(history.folder.iterdir())) == 1
+
+
+def test_a_folder_that_cannot_be_made_is_said(addon, stamp, tmp_path):  # noqa: F811
+    (tmp_path / "file").write_bytes(b"")
+    with pytest.raises(ValueError, match="not kept in the history"):
+        addon("history").History(tmp_path / "file" / "pictures").keep(noise(0, 16), stamp, NOW)
+
+
+def test_strange_files_are_left_out_and_left_alone(history, stamp):  # noqa: F811
+    entry = history.keep(noise(0, 16), stamp, NOW)
+    for name in ("holiday.png", "20260501-123015-250000-other.png", "index.json", ".part"):
+        (history.folder / name).write_bytes(b"x" * 2_000_000)
+    history.keep(noise(1, 16), stamp, NOW + timedelta(seconds=1))
+    assert len(history.entries()) == 2 and len(list(history.folder.iterdir())) == 6
+    assert history.get(entry.id)
+
+
+@pytest.mark.parametrize("damage", [b"", b"\x89PNG", b"\x89PNG\r\n\x1a\n" + b"\0" * 100])
+def test_damaged_pictures_are_refused(addon, history, stamp, damage):  # noqa: F811
+    entry = history.keep(noise(0, 16), stamp, NOW)
+    entry.path.write_bytes(damage)
+    with pytest.raises(ValueError, match="damaged"):
+        addon("history").pixels_of(entry.path)
+    assert history.entries()
+
+
+def test_what_is_gone_is_said(history):
+    for act in (history.get, history.delete, lambda name: history.pin(name, True)):
+        with pytest.raises(ValueError, match="no longer in the history"):
+            act("20260501-123015-250000")
+
+
+# --- in Blender ---
+
+
+@pytest.fixture
+def kept(addon, monkeypatch, tmp_path):
+    """The add-on's own history in an empty folder; call it for the entries when all is written."""
+    keeping = addon("keeping")
+    monkeypatch.setattr(keeping, "_history", addon("history").History(tmp_path / "user", 50))
+
+    def entries():
+        keeping.flush()
+        keeping.sync()
+        return keeping.history().entries()
+
+    keeping.changed()
+    yield entries
+    keeping.flush()
+
+
+def test_stills_of_background_mode_are_not_kept(scene, server, box, kept):
+    box()
+    bpy.ops.render.render()
+    assert kept() == []
+
+
+def test_a_finished_still_is_in_the_list_with_its_thumbnail(addon, kept, stamp):  # noqa: F811
+    addon("keeping").keep(golden(), stamp)
+    (entry,) = kept()
+    (item,) = bpy.context.window_manager.neural_assets_history
+    assert (item.name, item.kind, item.path) == (entry.id, "render", str(entry.path))
+    addon("keeping").icon(item)
+    assert entry.id in addon("keeping")._icons
+
+
+def test_the_lists_choice_stays_when_newer_ones_come(addon, kept, stamp):  # noqa: F811
+    manager, keeping = bpy.context.window_manager, addon("keeping")
+    for n in range(3):
+        keeping.keep(noise(n, 16), stamp)
+        kept()
+    assert keeping.selected(bpy.context) == kept()[0].id, "the newest is followed"
+    manager.neural_assets_history_index = 2
+    chosen = keeping.selected(bpy.context)
+    keeping.keep(noise(9, 16), stamp)
+    kept()
+    assert keeping.selected(bpy.context) == chosen and manager.neural_assets_history_index == 3
+
+
+def test_restoring_gives_the_scene_back(addon, scene, kept, stamp):  # noqa: F811
+    addon("keeping").keep(golden(), stamp)
+    (entry,) = kept()
+    bpy.ops.neural_assets.history_restore(name=entry.id)
+    assert scene.neural_assets.seed == 7 and {"Chair", "Lamp"} <= set(bpy.data.objects.keys())
+
+
+def test_pin_delete_and_clear(addon, kept, stamp):  # noqa: F811
+    for n in range(3):
+        addon("keeping").keep(noise(n, 16), stamp)
+    newest, middle, oldest = kept()
+    bpy.ops.neural_assets.history_pin(name=oldest.id)
+    bpy.ops.neural_assets.history_delete(name=newest.id)
+    assert [(e.id, e.pinned) for e in kept()] == [(middle.id, False), (oldest.id, True)]
+    bpy.ops.neural_assets.history_clear()
+    assert [e.id for e in kept()] == [oldest.id]
+    oldest_file = kept()[0].path
+    oldest_file.unlink()
+    with pytest.raises(RuntimeError, match="no longer in the history"):
+        bpy.ops.neural_assets.history_pin(name=oldest.id)
+
+
+def test_open_as_image_survives_the_histories_deletion(addon, kept, stamp):  # noqa: F811
+    addon("keeping").keep(golden(), stamp)
+    (entry,) = kept()
+    bpy.ops.neural_assets.history_open()
+    bpy.ops.neural_assets.history_delete()
+    image = bpy.data.images[entry.path.name]
+    assert image.packed_file is not None and tuple(image.size) == (96, 64)
+
+
+def test_a_refined_view_is_kept_and_pinned_on_demand(addon, kept, stamp):  # noqa: F811
+    keeping = addon("keeping")
+    keeping.view_finished(noise(0, 16), stamp)
+    (entry,) = kept()
+    assert not entry.pinned
+    bpy.ops.neural_assets.keep_view()
+    assert [(e.id, e.pinned) for e in kept()] == [(entry.id, True)]
+
+
+def test_views_are_kept_on_demand_alone_where_the_preferences_say_so(addon, kept, stamp, monkeypatch):  # noqa: F811
+    keeping, preferences = addon("keeping"), addon("preferences").get()
+    monkeypatch.setattr(keeping, "_view", None)
+    with pytest.raises(RuntimeError, match="No 3D view has shown a refined picture yet"):
+        bpy.ops.neural_assets.keep_view()
+    preferences.history_views = False
+    try:
+        keeping.view_finished(noise(0, 16), stamp)
+        assert kept() == []
+        bpy.ops.neural_assets.keep_view()
+        assert [e.pinned for e in kept()] == [True]
+    finally:
+        preferences.history_views = True
+
+
+def test_a_full_disk_is_a_sentence_for_the_panel(addon, kept, stamp, monkeypatch):  # noqa: F811
+    def full(*_: object) -> int:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    addon("keeping").keep(golden(), stamp)
+    assert kept() == [] and "No space left on device" in addon("keeping").problem
+    monkeypatch.undo()
+
+
+def test_the_limit_is_the_preferences(addon):
+    keeping, preferences = addon("keeping"), addon("preferences").get()
+    preferences.history_megabytes = 7
+    try:
+        assert keeping.history().megabytes == 7
+        assert keeping.history().folder.parts[-1] == "history" and "blender_addon" not in str(keeping.history().folder)
+    finally:
+        preferences.history_megabytes = 500
+
+
+def test_comparing_needs_two(addon, kept, stamp):  # noqa: F811
+    addon("keeping").keep(golden(), stamp)
+    kept()
+    assert not bpy.ops.neural_assets.history_compare.poll()
+    addon("keeping").keep(golden(), stamp)
+    (second, first) = kept()
+    assert bpy.ops.neural_assets.history_compare() == {"FINISHED"}
+    first.path.write_bytes(b"")
+    with pytest.raises(RuntimeError, match="damaged"):
+        bpy.ops.neural_assets.history_compare(left=second.id)
+
+
+@pytest.mark.parametrize(
+    ("aspect", "inside", "expected"),
+    [
+        (1.0, (0, 0, 200, 100), (60, 10, 140, 90)),
+        (4.0, (0, 0, 200, 100), (10, 27.5, 190, 72.5)),
+        (1.0, (100, 0, 200, 100), (110, 10, 190, 90)),
+    ],
+)
+def test_pictures_fit_into_what_is_free(addon, aspect, inside, expected):
+    assert addon("comparing").fitted(aspect, inside, 10) == pytest.approx(expected)
+
+
+def test_the_divider_follows_the_mouse_and_stays_inside(addon):
+    comparison = addon("comparing").Comparison(golden(), golden(), ("a", "b"))
+    left, _, right, _ = comparison.rectangle((0, 0, 500, 300))
+    for x, expected in ((left + (right - left) / 4, 0.25), (-50, 0), (900, 1)):
+        comparison.move(x, (0, 0, 500, 300))
+        assert comparison.divider == pytest.approx(expected)
