@@ -14,7 +14,7 @@ from diffusers import UNet2DModel
 from torch import Tensor
 from torch.nn.functional import avg_pool2d, interpolate
 
-from .conditions import Surface, read_surface
+from .conditions import Surface, read_surface, visible_shares
 from .layers import BoxLayers
 from .networks import run_dense
 
@@ -33,6 +33,10 @@ class Fusion:
     def surface(self, layers: BoxLayers) -> Surface:
         """Predicted masks and depth of the target, `layers` at the same grid."""
         return read_surface(self.outputs, layers)
+
+    def cover(self, layers: BoxLayers) -> Tensor:
+        """Predicted share of every pixel that objects cover, [B, 1, H, W]."""
+        return 1 - visible_shares(self.outputs, layers)[:, -1:]
 
 
 def fuse(

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn.functional import interpolate
 
 from .carried import Carried, carry
 from .conditions import Surface
+from .coverage import coverage, full_size_surface
 from .device import Clock
 from .edits import edit_region, steady_pixels
 from .encoding import boxes_tensor, camera_tensor, model_size, resized
@@ -30,13 +30,14 @@ FINEST_SPLAT = 640  # cells along the longer side of the full-size picture
 class Result:
     """image and carried uint8 [H, W, 3]; object_index int16 [H, W] into the scene's placements (-1: none) and
     carried_index, the same as the carried picture has it; depth float32 [H, W] metres (0 where no object);
-    timings in seconds by part."""
+    alpha uint8 [H, W], how much of each pixel objects cover; timings in seconds by part."""
 
     image: np.ndarray
     carried: np.ndarray
     object_index: np.ndarray
     carried_index: np.ndarray
     depth: np.ndarray
+    alpha: np.ndarray
     timings: dict[str, float]
 
 
@@ -110,29 +111,33 @@ def finish(
     """The picture of the sampler's latents at the size that the settings ask for; `again` as in `step_picture`."""
     decoded = decoded_picture(parts, latents)
     size = (settings.height, settings.width)
+    grid = max(posed.height, posed.width) // 2
     full = posed.carried
     if size != (posed.height, posed.width):
         clock.mark("decode")
-        full = carry(prepared.fine, posed.camera, posed.boxes, *size, grid=min(max(size) // 2, FINEST_SPLAT))
+        grid = min(max(size) // 2, FINEST_SPLAT)
+        full = carry(prepared.fine, posed.camera, posed.boxes, *size, grid=grid)
         clock.mark("geometry")
     layers = box_layers(posed.camera, posed.boxes, posed.height, posed.width, maps=False)
     if again is None:
         made, surface = decoded, _front_boxes(layers)
+        predicted = (surface.slot >= 0).float()[:, None]
     else:
         fusion = _fused(parts, posed, decoded, again)
         region = posed.region if full is posed.carried else edited(prepared, posed.camera, posed.boxes, full)
-        made, surface = (
-            _transferred(fusion, full, region) if settings.transfer else decoded,
-            fusion.surface(layers),
-        )
+        made = _transferred(fusion, full, region) if settings.transfer else decoded
+        surface, predicted = fusion.surface(layers), fusion.cover(layers)
     made = resized(made, *size)
     clock.mark("decode")
-    index = interpolate(surface.slot[:, None].float(), size, mode="nearest-exact")
-    depth = interpolate(surface.depth[:, None], size, mode="nearest-exact")
+    cover = coverage(predicted, full, max(size) / grid)
+    index, depth = surface.slot, surface.depth
+    if full is not posed.carried:
+        index, depth = full_size_surface(surface, full, cover)
+    clock.mark("masks")
     return Result(
-        to_uint8(made), to_uint8(full.image), index[0, 0].cpu().numpy().astype(np.int16),
-        full.slot[0].cpu().numpy().astype(np.int16),
-        depth[0, 0].cpu().numpy().astype(np.float32), clock.spent,
+        to_uint8(made), to_uint8(full.image), index[0].cpu().numpy().astype(np.int16),
+        full.slot[0].cpu().numpy().astype(np.int16), depth[0].cpu().numpy().astype(np.float32),
+        to_uint8(cover)[..., 0], clock.spent,
     )  # fmt: skip
 
 

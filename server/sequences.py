@@ -1,7 +1,7 @@
 """Sequences on disk: what is to be drawn, and every finished frame, so that neither side's end loses one.
 
 sequences/JOB/request.bin       the request's header, as it came over the wire
-sequences/JOB/frame_00000.npz   image, object_index, depth, seed
+sequences/JOB/frame_00000.npz   image, object_index, depth, seed, alpha
 sequences/JOB/cancelled         exists when somebody stopped it
 """
 
@@ -57,8 +57,9 @@ class StoredSequence:
         """Whole or not at all; returns its bytes. Raises AssetFileError."""
         data = io.BytesIO()
         np.savez_compressed(
-            data, image=picture.image, object_index=picture.object_index, depth=picture.depth, seed=picture.seed
-        )
+            data, image=picture.image, object_index=picture.object_index, depth=picture.depth, seed=picture.seed,
+            alpha=picture.alpha,
+        )  # fmt: skip
         write_whole(self._path(frame), data.getvalue())
         self.finished.add(frame)
         return data.tell()
@@ -71,7 +72,8 @@ class StoredSequence:
             )
         try:
             with np.load(self._path(frame), allow_pickle=False) as arrays:
-                return Picture(0, arrays["image"], arrays["object_index"], arrays["depth"], frame, int(arrays["seed"]))
+                kept = {name: arrays[name] for name in arrays if name != "seed"}  # earlier versions had no alpha
+                return Picture(frame=frame, seed=int(arrays["seed"]), **kept)
         except Exception as error:  # noqa: BLE001 - numpy and zipfile raise many
             self._path(frame).unlink(missing_ok=True)
             self.finished.discard(frame)

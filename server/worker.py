@@ -102,8 +102,9 @@ class Worker:
             scene, convert.settings(request.settings), on_step if request.steps_shown else None, job.stop
         )
         return Picture(
-            0, made.image, made.object_index, made.depth, seed=request.settings.seed, timings=dict(made.timings)
-        )
+            0, made.image, made.object_index, made.depth, seed=request.settings.seed, timings=dict(made.timings),
+            alpha=made.alpha,
+        )  # fmt: skip
 
     def _send(self, job: _Job, event: Event, final: bool = True) -> None:
         event = replace(event, request=job.request.request)

@@ -255,6 +255,18 @@ def test_remove_replace_and_other_backgrounds(pipeline, picture):
     assert (empty.object_index == -1).all()
 
 
+@pytest.mark.parametrize("size", [(SIZE, SIZE), (144, 96)])
+def test_coverage_is_where_objects_are(pipeline, picture, size):
+    scene, settings = scene_of(pipeline, picture), replace(SETTINGS, width=size[0], height=size[1])
+    made = pipeline.render(scene, settings)
+    assert made.alpha.shape == made.depth.shape == size[::-1] and made.alpha.dtype == np.uint8
+    assert made.alpha.max() > 200 and made.alpha[:, -3:].max() == 0
+    assert ((made.alpha > 127) == (made.object_index >= 0)).mean() > (0.999 if size[0] > SIZE else 0.95)
+    assert np.array_equal(made.object_index >= 0, made.depth > 0)
+    empty = pipeline.render(replace(scene, placements=()), settings)
+    assert empty.alpha.max() == 0 and empty.depth.max() == 0
+
+
 def test_assets_from_files_render_the_same(pipeline, picture, tmp_path):
     scene = scene_of(pipeline, picture)
     files = [tmp_path / f"{i}.safetensors" for i in range(3)]

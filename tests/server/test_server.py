@@ -117,6 +117,7 @@ def test_the_picture_is_the_one_that_the_model_makes(server, client, posed, weig
     bare = pipeline.render(scene, convert.settings(settings))
     assert np.array_equal(made.image, bare.image) and made.image.shape == (64, 96, 3)
     assert np.array_equal(made.object_index, bare.object_index) and np.array_equal(made.depth, bare.depth)
+    assert np.array_equal(made.alpha, bare.alpha) and made.alpha.shape == (64, 96)
     assert made.seed == 3 and made.timings.keys() == bare.timings.keys()
     steps = [event for event in seen if isinstance(event, Progress)]
     assert [event.step for event in steps] == [1, 2] and steps[-1].fraction == 1

@@ -218,7 +218,7 @@ def a_sequence(count: int = 3, **changes) -> Sequence:
 def a_picture(value: int) -> Picture:
     return Picture(
         0, np.full((64, 64, 3), value, np.uint8), np.full((64, 64), -1, np.int16), np.full((64, 64), value, np.float32),
-        seed=5,
+        seed=5, alpha=np.full((64, 64), value, np.uint8),
     )  # fmt: skip
 
 
@@ -233,7 +233,13 @@ def test_finished_frames_survive_a_restart(tmp_path):
     assert found.finished == {0, 2} and found.next_frame() == 1
     assert found.request.frames == a_sequence().frames and again.bytes == store.bytes > 0
     picture = found.read(2)
-    assert picture.image[0, 0, 0] == 30 and picture.depth[3, 3] == 30 and picture.frame == 2 and picture.seed == 5
+    assert (
+        picture.image[0, 0, 0] == 30
+        and picture.depth[3, 3] == 30
+        and picture.alpha[3, 3] == 30
+        and picture.frame == 2
+        and picture.seed == 5
+    )
     assert not (stored.folder / ".frame.part").exists()
     with pytest.raises(ProtocolError, match="not finished"):
         found.read(1)
