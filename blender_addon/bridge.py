@@ -9,17 +9,20 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from threading import RLock
 
-from .launcher import Launcher
+from .connection_test import ConnectionTest
+from .installer import is_installed
+from .local_server import LocalServer
 from .protocol.address import DEFAULT_ADDRESS, is_loopback, parse_address
 from .protocol.background_client import BackgroundClient, ConnectionState, Pending
 from .protocol.connection import Keys
 from .protocol.errors import ErrorCode, ProtocolError
 from .protocol.events import AssetInfo, AssetList, Event, ModelState, Ready, Status
-from .protocol.messages import PROTOCOL, AskStatus, ListAssets, Request
+from .protocol.messages import PROTOCOL, AskStatus, Cancel, ListAssets, Request
+from .server_state import ServerState, joined
 
 OnEvent = Callable[[Event], None]
 START_SECONDS = 180.0  # the server has to load its model
@@ -34,8 +37,10 @@ class Target:
     address: str = DEFAULT_ADDRESS
     keys: str = ""  # folder of keys, for another machine
     command: tuple[str, ...] = ()
-    folder: str = ""  # where the command runs
+    folder: str = ""  # of the project, where the command runs
     online: bool = False  # whether the internet may be used
+    installed: bool = False  # whether the command can run
+    logs: str = ""  # folder for what the command prints
 
 
 class Bridge:
@@ -48,11 +53,14 @@ class Bridge:
         self.session = 0  # counts up with every new connection to a server
         self._version = version
         self._client: BackgroundClient | None = None
-        self._launcher: Launcher | None = None
+        self._local = LocalServer()
+        self._status_asked: Pending | None = None
+        self.test: ConnectionTest | None = None  # the newest
         self._problem = ""  # why there is no client
         self._ready: Ready | None = None  # the connection that was greeted
         self._loaded = False  # whether its model was there then
         self._assets_old = True
+        self._listed = 0  # the session that `assets` came from
         self._watched: list[tuple[Pending, OnEvent]] = []
         self._lock = RLock()  # a render's thread may connect while the main thread asks for the state
 
@@ -63,14 +71,44 @@ class Bridge:
         return self._client is not None and self._client.state is ConnectionState.READY
 
     @property
+    def state(self) -> ServerState:
+        client = self._client
+        if self._local.is_installing:
+            return ServerState.INSTALLING
+        if self._local.is_starting:
+            return ServerState.STARTING
+        if self._local.problem:
+            return ServerState.FAILED
+        return joined(client.state, client.model) if client is not None else ServerState.OFFLINE
+
+    @property
+    def is_wanted(self) -> bool:
+        """Whether a connection is there, looked for, or about to come with a server that starts."""
+        return self._client is not None or self.is_starting
+
+    @property
     def is_starting(self) -> bool:
         """A server was started here and has not told its address yet."""
-        return self._launcher is not None and self._launcher.is_starting
+        return self._local.is_starting
 
     @property
     def has_server(self) -> bool:
         """Whether this Blender started a server that runs."""
-        return self._launcher is not None and self._launcher.is_running
+        return self._local.is_running
+
+    @property
+    def taken_by(self) -> str:
+        """The address of the server that already has the store of the one which could not be started here."""
+        return self._local.taken_by
+
+    @property
+    def installation(self) -> tuple[float, str]:
+        """How far it is, 0..1 and in words; (0, "") when none runs."""
+        installer = self._local.installer
+        if installer is None or not self._local.is_installing:
+            return 0.0, ""
+        minutes, seconds = divmod(installer.seconds, 60)
+        return installer.fraction, f"{installer.words}, {minutes}:{seconds:02d}"
 
     @property
     def address(self) -> str:
@@ -78,27 +116,31 @@ class Bridge:
 
     @property
     def log(self) -> Path | None:
-        """The server's log, if it is on this computer."""
-        local = self.status is not None and self.status.log and is_loopback(self.address)
-        return Path(self.status.log) if self.status is not None and local else None
+        """The server's log, or that of its start or installation, if there is one on this computer."""
+        if self.status is not None and self.status.log and is_loopback(self.address):
+            return Path(self.status.log)
+        return self._local.log
 
     @property
     def words(self) -> str:
         """The state in two or three words."""
-        if self.is_starting:
-            return "Starting the server"
-        if self._client is None:
-            return ConnectionState.OFFLINE.words
-        return self._client.model.words if self.is_ready else self._client.state.words
+        return self.state.words
 
     @property
     def problem(self) -> str:
-        """Why there is no connection, in a sentence; empty when there is one or nobody asked for one."""
-        if self._launcher is not None and self._launcher.problem:
-            return self._launcher.problem
+        """Why there is no picture to be had, in a sentence; empty when there is one or nobody asked."""
+        if self._local.problem:
+            return self._local.problem
         if self._client is not None and self._client.problem is not None:
             return str(self._client.problem)
+        if self.state is ServerState.FAILED and self.status is not None:
+            return self.status.sentence
         return self._problem
+
+    @property
+    def knows_assets(self) -> bool:
+        """Whether `assets` is what the connected server has."""
+        return self.is_ready and self._listed == self.session
 
     # --- connecting ---
 
@@ -106,41 +148,55 @@ class Bridge:
         """Look for the server at an address (default: the target's); returns at once. Raises ProtocolError."""
         with self._lock:
             self.disconnect()
+            self._local.forget_problem()
             try:
-                client = BackgroundClient(
-                    self._allowed(address or self.target.address),
-                    name="blender",
-                    version=self._version,
-                    keys=self._keys(),
-                )
-                client.start()
+                client = self._new_client(address or self.target.address)
             except ProtocolError as error:
                 self._problem = str(error)
                 raise
             self._client, self._problem = client, ""
 
+    def _new_client(self, address: str) -> BackgroundClient:
+        """Raises ProtocolError."""
+        client = BackgroundClient(self._allowed(address), name="blender", version=self._version, keys=self._keys())
+        client.start()
+        return client
+
     def disconnect(self) -> None:
         """Leave the server; what is open ends."""
         with self._lock:
             client, self._client = self._client, None
-            self._ready, self.status, self._problem = None, None, ""
+            self._ready, self.status, self._status_asked, self._problem = None, None, None, ""
             if client is not None:
                 client.stop()
 
     def start_server(self) -> None:
-        """Start the target's server on this machine; returns at once, `pump` connects. Raises ProtocolError."""
+        """Start the target's server on this machine, after the end of one that was started before; returns at once,
+        `pump` connects. Raises ProtocolError."""
         with self._lock:
-            self.stop_server()
             self.disconnect()
-            self._launcher = Launcher(self.target.command, self.target.folder)
+            self._local.start(self.target.command, self.target.folder, self._log_named("server"))
 
     def stop_server(self) -> None:
-        """Stop the server that this Blender started; its own clean-up goes on without us."""
+        """Stop the server that this Blender started, or its installation; its own clean-up goes on without us."""
         with self._lock:
-            launcher, self._launcher = self._launcher, None
-            if launcher is not None:
+            if self.has_server:
                 self.disconnect()
-                launcher.stop()
+            self._local.stop()
+
+    def install_server(self) -> None:
+        """Install the server of the target's folder; returns at once. Raises ProtocolError."""
+        with self._lock:
+            self._local.install(self.target.folder, self.target.online, self._log_named("install"))
+
+    def test_connection(self, address: str) -> ConnectionTest:
+        """Look whether a server answers there and how quickly; `pump` sees its end. Raises ProtocolError."""
+        self.test = None
+        self.test = ConnectionTest(self._new_client(address or self.target.address), FIND_SECONDS)
+        return self.test
+
+    def _log_named(self, name: str) -> Path | None:
+        return Path(self.target.logs, f"{name}.log") if self.target.logs else None
 
     def close(self) -> None:
         """Leave everything: Blender ends or the add-on is switched off."""
@@ -212,7 +268,7 @@ class Bridge:
             self._follow()
             if self.is_ready:
                 return True
-            if self._is_refused or self._launcher is not None and self._launcher.problem:
+            if self._is_refused or self._local.problem:
                 return False
             time.sleep(0.02)
         return self.is_ready
@@ -257,7 +313,18 @@ class Bridge:
         self._assets_old = True
         if self.is_ready:
             self.ask(ListAssets(), self._take_assets)
-            self.ask(AskStatus(), self._take_status)
+            self.ask_status()
+
+    def ask_status(self) -> None:
+        """Ask for the status, unless its answer is awaited; `pump` takes it in."""
+        if self.is_ready and (self._status_asked is None or self._status_asked.done):
+            self._status_asked = self.ask(AskStatus(), self._take_status)
+
+    def cancel(self, request: int, job: str = "") -> Pending:
+        """End a job of this Blender by its request's number, or a sequence by its id. Raises ProtocolError."""
+        pending = self.submit(Cancel(job=job) if job else Cancel(target=request))
+        self.ask_status()
+        return pending
 
     def pump(self) -> bool:
         """Hand out what came; True when something changed. For the main thread alone; never waits."""
@@ -275,14 +342,15 @@ class Bridge:
     @property
     def is_busy(self) -> bool:
         """Whether answers are awaited, so that `pump` should be called often."""
-        return bool(self._watched) or self.is_starting
+        return bool(self._watched) or self.is_starting or self.test is not None and not self.test.is_done
 
     def _follow(self) -> bool:
         """Connect to a server that has told its address; greet a new connection."""
         with self._lock:
-            launcher = self._launcher
-            if launcher is not None and self._client is None and launcher.address and launcher.is_running:
-                self.connect(launcher.address)
+            if self._local.follow():
+                self.target = replace(self.target, installed=is_installed(self.target.folder))
+            if self._client is None and self._local.address:
+                self.connect(self._local.address)
             client = self._client
             ready = client.ready if client is not None else None
             loaded = client is not None and client.model is not ModelState.STARTING
@@ -298,7 +366,7 @@ class Bridge:
 
     def _take_assets(self, event: Event) -> None:
         if isinstance(event, AssetList):
-            self._assets_old = False
+            self._assets_old, self._listed = False, self.session
             self.assets = {asset.id: asset for asset in event.assets}
 
     def _take_status(self, event: Event) -> None:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 import shlex
-from pathlib import Path
 
 import bpy
 from bpy.props import BoolProperty, IntProperty, StringProperty
 
 from .bridge import Target
+from .installer import environment_python, is_installed
 from .protocol.address import DEFAULT_ADDRESS
 
 
@@ -77,6 +77,7 @@ class NeuralAssetsPreferences(bpy.types.AddonPreferences):
         column.separator()
         column.prop(self, "address")
         column.prop(self, "keys")
+        _draw_test(column)
         column.separator()
         heading = column.column(heading="History")
         heading.prop(self, "history_views")
@@ -98,6 +99,8 @@ def target() -> Target:
         server_command(preferences.command, folder),
         folder,
         bpy.app.online_access,
+        bool(preferences.command) or is_installed(folder),
+        bpy.utils.extension_path_user(__package__, path="logs", create=True),
     )
 
 
@@ -107,8 +110,22 @@ def server_command(command: str, project: str) -> tuple[str, ...]:
         return tuple(shlex.split(command, posix=os.name != "nt"))
     if not project:
         return ()
-    python = Path(project, ".venv", *(("Scripts", "python.exe") if os.name == "nt" else ("bin", "python")))
-    return (str(python), "-m", "server")
+    return (str(environment_python(project)), "-m", "server")
+
+
+def _draw_test(layout: bpy.types.UILayout) -> None:
+    """The button that tries the address, and what came of it."""
+    from .panels.common import sentence
+    from .session import bridge  # session reads these preferences
+
+    layout.use_property_split = False
+    row = layout.row()
+    row.alignment = "RIGHT"
+    row.operator("neural_assets.test_connection")
+    test = bridge.test
+    if test is not None and test.is_done:
+        sentence(layout, bpy.context, test.words, icon="ERROR" if test.problem else "CHECKMARK")
+    layout.use_property_split = True
 
 
 def register() -> None:

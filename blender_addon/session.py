@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 from weakref import WeakSet
 
 import bpy
@@ -13,10 +14,13 @@ from .protocol.errors import ProtocolError
 
 VERSION = "0.1.0"
 _BUSY, _IDLE = 0.025, 0.25  # seconds between two looks for answers
+_STATUS_SECONDS = 1.0  # between two questions for the status while the panel is seen
+TAB = "Neural Assets"  # of the sidebar
 
 bridge = Bridge(VERSION)
 views: WeakSet = WeakSet()  # of viewport.Viewport; each has `tick`, which is True while it waits for something
-_shown = ""
+_shown: tuple[object, ...] = ()
+_asked_at = 0.0  # when the status was asked for last
 _idling = True
 
 
@@ -26,6 +30,7 @@ def tick() -> float:
         changed = bridge.pump()
     except ProtocolError:
         changed = True  # the bridge keeps the sentence and the panel shows it
+    _follow_status(time.monotonic())
     waiting = [view.tick(time.monotonic()) for view in list(views)]
     if changed or _words_changed():
         redraw_panels()
@@ -44,12 +49,33 @@ def hurry() -> None:
         bpy.app.timers.register(tick, first_interval=_BUSY, persistent=True)
 
 
+def _follow_status(now: float) -> None:
+    """Ask for the status again while somebody looks at the panel."""
+    global _asked_at
+    if bridge.is_ready and now - _asked_at >= _STATUS_SECONDS and _panel_is_seen():
+        _asked_at = now
+        bridge.ask_status()
+
+
+def _panel_is_seen() -> bool:
+    """Whether a sidebar is open at our tab."""
+    return any(
+        (area.type, region.type) == ("VIEW_3D", "UI") and region.width > 1 and region.active_panel_category == TAB
+        for area, region in _regions()
+    )
+
+
 def redraw_panels() -> None:
+    for area, region in _regions():
+        if (area.type, region.type) in (("VIEW_3D", "UI"), ("PROPERTIES", "WINDOW"), ("PREFERENCES", "WINDOW")):
+            region.tag_redraw()
+
+
+def _regions() -> Iterator[tuple[bpy.types.Area, bpy.types.Region]]:
     for window in bpy.context.window_manager.windows:
         for area in window.screen.areas:
             for region in area.regions:
-                if (area.type, region.type) in (("VIEW_3D", "UI"), ("PROPERTIES", "WINDOW")):
-                    region.tag_redraw()
+                yield area, region
 
 
 def configure() -> None:
@@ -59,7 +85,7 @@ def configure() -> None:
 
 def _words_changed() -> bool:
     global _shown
-    words = bridge.words + bridge.problem
+    words = (bridge.state, bridge.problem, bridge.installation, bridge.test is not None and bridge.test.is_done)
     changed, _shown = words != _shown, words
     return changed
 

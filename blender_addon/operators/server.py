@@ -1,13 +1,19 @@
-"""The server: connect, start, stop."""
+"""The server: install, start, stop, connect, and what it works on."""
 
 from __future__ import annotations
 
+import time
+
 import bpy
-from bpy.props import StringProperty
+from bpy.props import IntProperty, StringProperty
 
 from ..colour import ENGINE_ID, settle
+from ..protocol.errors import ErrorCode, ProtocolError
+from ..server_state import ServerState
 from ..session import bridge, configure, hurry
-from .common import Result, sentences
+from .common import Result, answer, sentences
+
+_INSTALL_LOOK = 0.2  # seconds between two looks at an installation that a script waits for
 
 
 class Connect(bpy.types.Operator):
@@ -34,6 +40,32 @@ class Connect(bpy.types.Operator):
         return {"FINISHED"}
 
 
+class InstallServer(bpy.types.Operator):
+    """Get the server's packages from the internet into the project folder. This needs about 2 GB and some minutes"""
+
+    bl_idname = "neural_assets.install_server"
+    bl_label = "Install server"
+    bl_options = {"INTERNAL"}
+
+    @sentences
+    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> Result:
+        configure()
+        bridge.install_server()
+        hurry()
+        return {"FINISHED"}
+
+    @sentences
+    def execute(self, context: bpy.types.Context) -> Result:
+        configure()
+        bridge.install_server()
+        while bridge.state is ServerState.INSTALLING:
+            time.sleep(_INSTALL_LOOK)
+        bridge.pump()
+        if bridge.problem:
+            raise ProtocolError(ErrorCode.INTERNAL, bridge.problem, "")
+        return {"FINISHED"}
+
+
 class StartServer(bpy.types.Operator):
     """Start the model server on this computer. It ends with Blender"""
 
@@ -56,11 +88,26 @@ class StartServer(bpy.types.Operator):
         return {"FINISHED"}
 
 
+class RestartServer(bpy.types.Operator):
+    """Stop the server that this Blender started and start it anew. Assets and finished frames stay on the disk"""
+
+    bl_idname = "neural_assets.restart_server"
+    bl_label = "Restart"
+    bl_options = {"INTERNAL"}
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        return bridge.has_server
+
+    invoke = StartServer.invoke
+    execute = StartServer.execute
+
+
 class StopServer(bpy.types.Operator):
-    """Stop the server that this Blender started. Assets and finished frames stay on the disk"""
+    """Stop the server that this Blender started, or its installation. Assets and finished frames stay on the disk"""
 
     bl_idname = "neural_assets.stop_server"
-    bl_label = "Stop server"
+    bl_label = "Stop"
     bl_options = {"INTERNAL"}
 
     def execute(self, context: bpy.types.Context) -> Result:
@@ -80,8 +127,61 @@ class Disconnect(bpy.types.Operator):
         return {"FINISHED"}
 
 
+class TestConnection(bpy.types.Operator):
+    """Look whether a server answers at the address, how quickly, and which version it is"""
+
+    bl_idname = "neural_assets.test_connection"
+    bl_label = "Test connection"
+    bl_options = {"INTERNAL"}
+
+    address: StringProperty(name="Address", description="Host and port; empty for the preferences' one")
+
+    @sentences
+    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> Result:
+        configure()
+        bridge.test_connection(self.address)
+        hurry()
+        return {"FINISHED"}
+
+    @sentences
+    def execute(self, context: bpy.types.Context) -> Result:
+        configure()
+        test = bridge.test_connection(self.address)
+        test.wait()
+        if test.problem:
+            raise ProtocolError(ErrorCode.UNREACHABLE, test.problem, "")
+        self.report({"INFO"}, test.words)
+        return {"FINISHED"}
+
+
+class CancelJob(bpy.types.Operator):
+    """End this job of yours. Finished frames of a sequence stay"""
+
+    bl_idname = "neural_assets.cancel_job"
+    bl_label = "Cancel job"
+    bl_options = {"INTERNAL"}
+
+    request: IntProperty(name="Request", description="Number of the job's request, as the server's status tells it")
+    job: StringProperty(name="Sequence", description="Id of the sequence, when the job is one")
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        return bridge.is_ready
+
+    @sentences
+    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> Result:
+        bridge.cancel(self.request, self.job)
+        hurry()
+        return {"FINISHED"}
+
+    @sentences
+    def execute(self, context: bpy.types.Context) -> Result:
+        answer(bridge.cancel(self.request, self.job))
+        return {"FINISHED"}
+
+
 class ShowLog(bpy.types.Operator):
-    """Open the log of the server that this Blender started"""
+    """Open the log of the server, or that of its installation"""
 
     bl_idname = "neural_assets.show_log"
     bl_label = "Show log"
@@ -108,4 +208,15 @@ class UseEngine(bpy.types.Operator):
         return {"FINISHED"}
 
 
-CLASSES = (Connect, StartServer, StopServer, Disconnect, ShowLog, UseEngine)
+CLASSES = (
+    Connect,
+    InstallServer,
+    StartServer,
+    RestartServer,
+    StopServer,
+    Disconnect,
+    TestConnection,
+    CancelJob,
+    ShowLog,
+    UseEngine,
+)

@@ -2,42 +2,128 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import bpy
 
-from .. import colour
-from ..protocol.events import ModelState
+from .. import colour, preferences
+from ..protocol.events import JobInfo, JobState, Status
+from ..server_state import ServerState
 from ..session import bridge
 from .common import Sidebar, sentence
 
+_ICONS = {
+    ServerState.OFFLINE: "UNLINKED",
+    ServerState.INSTALLING: "IMPORT",
+    ServerState.STARTING: "SORTTIME",
+    ServerState.CONNECTING: "VIEWZOOM",
+    ServerState.LOADING: "SORTTIME",
+    ServerState.READY: "CHECKMARK",
+    ServerState.WORKING: "RENDER_STILL",
+    ServerState.FAILED: "CANCEL",
+    ServerState.LOST: "VIEWZOOM",
+    ServerState.REFUSED: "CANCEL",
+}
+_JOB_NAMES = {"encode": "Encode", "preview": "View", "render": "Render", "sequence": "Sequence"}
+_UNITS = ((1 << 30, "GB"), (1 << 20, "MB"))
+
 
 class ServerPanel(Sidebar):
-    """Where the server stands, in words."""
+    """Where the server stands, in words, and what can be done about it."""
 
     bl_idname = "NEURAL_ASSETS_PT_server"
     bl_label = "Server"
 
     def draw(self, context: bpy.types.Context) -> None:
-        layout = self.layout
-        layout.label(text=bridge.words, icon="CHECKMARK" if bridge.is_ready else "UNLINKED")
+        layout, state = self.layout, bridge.state
+        row = layout.row()
+        row.label(text=state.words, icon=_ICONS[state])
+        if bridge.log is not None:
+            row.operator("neural_assets.show_log", text="", icon="TEXT", emboss=False)
+        if bridge.is_ready and bridge.status is not None:
+            layout.label(text=machine(bridge.status, bridge.address), icon="BLANK1")
+        if state is ServerState.INSTALLING:
+            fraction, words = bridge.installation
+            layout.progress(text=words, factor=fraction)
         if bridge.problem:
             sentence(layout, context, bridge.problem)
-        if bridge.is_ready:
-            device = f"{bridge.status.device}, " if bridge.status is not None and bridge.status.device else ""
-            layout.label(text=f"{device}{bridge.address.removeprefix('tcp://')}", icon="BLANK1")
-            if bridge.status is not None and bridge.status.model is ModelState.FAILED:
-                sentence(layout, context, bridge.status.sentence)
-        row = layout.row(align=True)
-        if bridge.has_server:
-            row.operator("neural_assets.stop_server", icon="CANCEL")
-        elif bridge.is_ready:
-            row.operator("neural_assets.disconnect", icon="UNLINKED")
-        else:
-            row.operator("neural_assets.start_server", icon="PLAY")
-            row.operator("neural_assets.connect", icon="LINKED")
-        if bridge.log is not None:
-            row.operator("neural_assets.show_log", text="", icon="TEXT")
+        _draw_actions(layout, context)
         if context.scene.render.engine != colour.ENGINE_ID:
             layout.operator("neural_assets.use_engine", icon="RENDER_STILL")
 
 
-CLASSES = (ServerPanel,)
+class QueuePanel(Sidebar):
+    """What the server works on and what waits there; own jobs can be cancelled."""
+
+    bl_idname = "NEURAL_ASSETS_PT_queue"
+    bl_label = "Queue"
+    bl_parent_id = ServerPanel.bl_idname
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        return bridge.is_ready and bridge.status is not None and bool(bridge.status.jobs)
+
+    def draw(self, context: bpy.types.Context) -> None:
+        assert bridge.status is not None
+        column = self.layout.column(align=True)
+        for job in bridge.status.jobs:
+            row = column.row()
+            row.active = job.own
+            row.label(text=job_words(job), icon="PLAY" if job.state is JobState.RUNNING else "PAUSE")
+            if job.own:
+                cancel = row.operator("neural_assets.cancel_job", text="", icon="X", emboss=False)
+                cancel.request, cancel.job = job.request, job.job
+
+
+def _draw_actions(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
+    """The buttons that make sense now."""
+    target = bridge.target
+    if bridge.taken_by:
+        layout.operator("neural_assets.connect", text="Connect to it", icon="LINKED").address = bridge.taken_by
+    row = layout.row(align=True)
+    if bridge.state is ServerState.INSTALLING or bridge.is_starting:
+        row.operator("neural_assets.stop_server", text="Cancel", icon="X")
+    elif bridge.has_server:
+        row.operator("neural_assets.stop_server", icon="CANCEL")
+        row.operator("neural_assets.restart_server", icon="FILE_REFRESH")
+    elif bridge.is_ready or bridge.state is ServerState.LOST:
+        row.operator("neural_assets.disconnect", icon="UNLINKED")
+    elif target.installed:
+        row.operator("neural_assets.start_server", icon="PLAY")
+        row.operator("neural_assets.connect", icon="LINKED")
+    elif not target.folder:
+        sentence(layout, context, "Choose the folder of the Neural Assets project, where install.py is", icon="INFO")
+        layout.prop(preferences.get(), "project", text="")
+        layout.operator("neural_assets.connect", icon="LINKED")
+    elif not bpy.app.online_access:
+        sentence(layout, context, "The server is not installed. Its packages come from the internet", icon="INFO")
+        layout.prop(context.preferences.system, "use_online_access", text="Allow Online Access")
+        layout.operator("neural_assets.connect", icon="LINKED")
+    else:
+        row.operator("neural_assets.install_server", icon="IMPORT")
+        row.operator("neural_assets.connect", icon="LINKED")
+
+
+def machine(status: Status, address: str) -> str:
+    """Device, its memory in use and the address: "cpu, 1.2 GB, 127.0.0.1:47900"."""
+    return ", ".join(filter(None, (status.device, size(status.memory_bytes), address.removeprefix("tcp://"))))
+
+
+def size(number: int) -> str:
+    """Bytes as people read them; empty for none."""
+    for unit, name in _UNITS:
+        if number >= unit:
+            return f"{number / unit:.1f} {name}" if unit > 1 << 20 else f"{number / unit:.0f} {name}"
+    return ""
+
+
+def job_words(job: JobInfo) -> str:
+    """ "Sequence shot_010, 3 of 24", "Render 1024 x 768, of another Blender"."""
+    parts = [f"{_JOB_NAMES.get(job.kind, job.kind)} {job.name}".strip()]
+    if job.kind == "sequence":
+        name = Path(job.name).name or job.job
+        parts = [f"Sequence {name}", f"{job.finished} of {job.frames}"]
+    return ", ".join(parts if job.own else [*parts, f"of {job.client or 'nobody here'}"])
+
+
+CLASSES = (ServerPanel, QueuePanel)

@@ -37,7 +37,7 @@ def command(addon, monkeypatch, tmp_path):
         path.write_text(text)
         # the played server needs this environment's packages, also those that the extension brought
         monkeypatch.setattr(
-            addon("launcher"), "_environment", lambda: {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+            addon("child"), "_environment", lambda: {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
         )
         target = addon("bridge").Target(
             address="127.0.0.1:1", command=(sys.executable, str(path)), folder=str(tmp_path)
@@ -147,7 +147,7 @@ def test_starting_the_server_connects_to_it_and_stopping_ends_it(addon, command)
     bridge = addon("session").bridge
     bpy.ops.neural_assets.start_server()
     assert bridge.is_ready and bridge.has_server
-    process = bridge._launcher._process
+    process = bridge._local._launcher._child._process
     bpy.ops.neural_assets.stop_server()
     assert process.wait(10) is not None and not bridge.has_server and bridge.words == "Not connected"
 
@@ -180,13 +180,13 @@ def test_a_server_that_does_not_start_says_why(addon, command, program, words):
 
 
 def test_without_a_project_folder_starting_says_where_to_name_it(addon):
-    with pytest.raises(RuntimeError, match="does not know where the Neural Assets project is. Name its folder"):
+    with pytest.raises(RuntimeError, match="does not know where the Neural Assets project is. Choose its folder"):
         bpy.ops.neural_assets.start_server()
 
 
 def test_a_project_folder_without_environment_says_what_to_run(addon, tmp_path, monkeypatch):
     monkeypatch.setenv("NEURAL_ASSETS_PROJECT", str(tmp_path))
-    with pytest.raises(RuntimeError, match="cannot be run .*Run 'python3 install.py'"):
+    with pytest.raises(RuntimeError, match="cannot be run .*Install the server"):
         bpy.ops.neural_assets.start_server()
 
 
