@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-import importlib.util
 import math
-from pathlib import Path
 
 import numpy as np
 import pytest
 
+from .pure_addon import pure_module
 from .test_vanishing import camera
 
-_PATH = Path(__file__).resolve().parents[1] / "blender_addon/floor.py"
-_SPEC = importlib.util.spec_from_file_location("floor", _PATH)
-assert _SPEC is not None and _SPEC.loader is not None
-floor = importlib.util.module_from_spec(_SPEC)
-_SPEC.loader.exec_module(floor)
+floor = pure_module("floor")
 
 LENS = (1.2, 1.8, 0.5, 0.5)
 

@@ -2,23 +2,16 @@
 
 from __future__ import annotations
 
-import importlib.util
 import math
-import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-# The add-on's package cannot be imported without Blender, this module of it can.
-_PATH = Path(__file__).resolve().parents[1] / "blender_addon/vanishing.py"
-_SPEC = importlib.util.spec_from_file_location("vanishing", _PATH)
-assert _SPEC is not None and _SPEC.loader is not None
-vanishing = importlib.util.module_from_spec(_SPEC)
-sys.modules["vanishing"] = vanishing
-_SPEC.loader.exec_module(vanishing)
+from .pure_addon import pure_module
+
+vanishing = pure_module("vanishing")
 
 SHAPE = 2 / 3
 
