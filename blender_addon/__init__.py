@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import atexit
 
-from . import colour, engine, guides, keeping, operators, panels, preferences, properties, session, thumbnails
+from . import colour, engine, guides, keeping, library, operators, panels, preferences, properties, session, thumbnails
 
-_PARTS = (preferences, properties, session, thumbnails, keeping, operators, panels, engine, guides, colour)
+_PARTS = (preferences, properties, session, thumbnails, keeping, operators, library, panels, engine, guides, colour)
 
 
 def register() -> None:

@@ -128,7 +128,14 @@ class ObjectSettings(bpy.types.PropertyGroup):
     )
 
 
-CLASSES = (SceneSettings, ObjectSettings)
+class WorldSettings(bpy.types.PropertyGroup):
+    """The background that comes with a World of the asset library, for the scene that it is dropped into."""
+
+    background: StringProperty(name="Background", description="Id of the background asset", options=set())
+    background_name: StringProperty(name="Background's name", options=set())
+
+
+CLASSES = (SceneSettings, ObjectSettings, WorldSettings)
 
 
 def register() -> None:
@@ -136,9 +143,11 @@ def register() -> None:
         bpy.utils.register_class(cls)
     bpy.types.Scene.neural_assets = PointerProperty(type=SceneSettings, name="Neural Assets")
     bpy.types.Object.neural_assets = PointerProperty(type=ObjectSettings, name="Neural Assets")
+    bpy.types.World.neural_assets = PointerProperty(type=WorldSettings, name="Neural Assets")
 
 
 def unregister() -> None:
+    del bpy.types.World.neural_assets
     del bpy.types.Object.neural_assets
     del bpy.types.Scene.neural_assets
     for cls in reversed(CLASSES):

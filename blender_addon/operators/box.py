@@ -14,15 +14,17 @@ _ARROW = [(0.0, -0.5, 0.2), (0.0, -0.5, 0.8), (-0.2, -0.5, 0.6), (0.2, -0.5, 0.6
 _ARROW_EDGES = [(8, 9), (9, 10), (9, 11)]
 
 
-def make_box(name: str, size: tuple[float, float, float]) -> bpy.types.Object:
-    """A box object, not linked anywhere yet. size: full extents in Blender units.
+def make_box(name: str, size: tuple[float, float, float], data: bpy.types.BlendData | None = None) -> bpy.types.Object:
+    """A box object, not linked anywhere yet. size: full extents in Blender units; data: where it is made, the file's
+    own by default.
 
     The mesh has the size and the scale is 1, so that boxes that are children of boxes are not sheared.
     """
-    mesh = bpy.data.meshes.new(name)
+    data = data or bpy.data
+    mesh = data.meshes.new(name)
     points = [tuple(part * length for part, length in zip(point, size, strict=True)) for point in _CORNERS + _ARROW]
     mesh.from_pydata(points, _ARROW_EDGES, _FACES)
-    thing = bpy.data.objects.new(name, mesh)
+    thing = data.objects.new(name, mesh)
     thing.display_type = "WIRE"
     thing.neural_assets.is_box = True
     return thing
