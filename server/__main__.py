@@ -21,6 +21,9 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--weights", type=Path, default=plain.weights, help="folder of the model")
     made.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1, mps")
     made.add_argument("--store", type=Path, default=default_store(), help="folder of assets, sequences and log")
+    made.add_argument(
+        "--gallery", type=Path, default=plain.gallery, help="folder of assets that a new store begins with"
+    )
     made.add_argument("--parent", type=int, default=0, metavar="PID", help="stop when this process is gone")
     made.add_argument("--log", type=Path, help="log file (default: in the store)")
     made.add_argument(
@@ -49,7 +52,7 @@ def main(arguments: list[str] | None = None) -> int:
             return check(given.check, given.store, given.keys)
         options = Options(
             given.bind, given.port, given.weights.resolve(), given.device, given.store.resolve(), given.parent,
-            given.log, given.keys, Limits().changed(given.limit),
+            given.log, given.keys, Limits().changed(given.limit), given.gallery.resolve(),
         )  # fmt: skip
     except (ProtocolError, ValueError) as error:
         print(error, file=sys.stderr)

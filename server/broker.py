@@ -47,6 +47,7 @@ class Broker:
         self._worker_inbox.bind(_FROM_WORKER)
         self._desk_inbox.bind(_FROM_DESK)
         self.store = AssetStore(options.assets, options.limits)
+        self.store.bring_gallery(options.gallery)
         self.clients = Clients(socket, options.limits)
         self.desk = Desk(context, _FROM_DESK)
         self.scheduler = Scheduler()

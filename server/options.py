@@ -39,6 +39,7 @@ class Options:
     log: Path | None = None
     keys: Path | None = None
     limits: Limits = Limits()
+    gallery: Path = ROOT / "model" / "gallery"  # assets that come with the program
 
     @property
     def log_file(self) -> Path:

@@ -10,7 +10,6 @@ import logging
 import shutil
 import tempfile
 from collections.abc import Iterable
-from contextlib import suppress
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -21,6 +20,7 @@ from model.assets import BackgroundAsset, NeuralAsset, load_asset, load_thumbnai
 from model.errors import NeuralAssetsError
 
 from .asset_folder import SUFFIX, asset_id, asset_info, missing, read_info, write_asset
+from .gallery import Gallery, stamp
 from .protocol.errors import ErrorCode, ProtocolError
 from .protocol.events import AssetInfo, Mask
 from .protocol.limits import Limits
@@ -39,6 +39,7 @@ class AssetStore:
             left_over.unlink(missing_ok=True)
         self.infos: dict[str, AssetInfo] = {}
         self._stamps: dict[str, tuple[int, int]] = {}  # (bytes, mtime) of each file
+        self.gallery = Gallery(folder)
         self._read_files(self._read_index())
         self._write_index()
 
@@ -58,7 +59,23 @@ class AssetStore:
 
     def list(self) -> tuple[AssetInfo, ...]:
         """By name."""
-        return tuple(sorted(self.infos.values(), key=lambda info: (info.name.casefold(), info.id)))
+        infos = sorted(self.infos.values(), key=lambda info: (info.name.casefold(), info.id))
+        return tuple(map(self.gallery.tagged, infos))
+
+    def bring_gallery(self, shipped: Path) -> None:
+        """A copy of each asset in a folder that came with the program, the first time that its file is seen: here it
+        is renamed and deleted like any other, and does not come back."""
+        for path, data, asset in self.gallery.news(shipped):
+            try:
+                identifier = asset_id(asset)
+                if identifier not in self.infos and not self.gallery.had(identifier):
+                    self.require_room()
+                    require_free(self.folder, self.limits, self.bytes)
+                    write_whole(self.folder / f"{identifier}{SUFFIX}", data)
+                    self.written([asset_info(identifier, asset)])
+                self.gallery.note(path, identifier)
+            except (NeuralAssetsError, ProtocolError, OSError) as error:
+                _log.warning("the gallery's %s is left out: %s", path.name, error)
 
     def require(self, objects: Iterable[str], backgrounds: Iterable[str]) -> None:
         """Refuses ids that are not there."""
@@ -100,7 +117,7 @@ class AssetStore:
         identifier = asset_id(asset)
         if identifier not in self.infos:
             self.written([write_asset(self.folder, asset)])
-        return self.infos[identifier]
+        return self.gallery.tagged(self.infos[identifier])
 
     def rename(self, identifier: str, name: str) -> AssetInfo:
         path = self.path(identifier)
@@ -108,7 +125,7 @@ class AssetStore:
         save_asset(path, asset)
         info = asset_info(identifier, asset)
         self.written([info])
-        return info
+        return self.gallery.tagged(info)
 
     def delete(self, identifier: str) -> None:
         self.path(identifier).unlink()
@@ -129,7 +146,7 @@ class AssetStore:
         """Take note of files that are new or changed."""
         for info in infos:
             self.infos[info.id] = info
-            self._stamps[info.id] = _stamp(self.folder / f"{info.id}{SUFFIX}")
+            self._stamps[info.id] = stamp(self.folder / f"{info.id}{SUFFIX}")
         self._write_index()
 
     def _forget(self, identifier: str) -> None:
@@ -145,7 +162,7 @@ class AssetStore:
             return {
                 key: (
                     (int(entry["stamp"][0]), int(entry["stamp"][1])),
-                    AssetInfo(**{**entry["info"], "size": tuple(entry["info"]["size"])}),
+                    AssetInfo(**{**entry["info"], "size": tuple(entry["info"]["size"]), "tags": ()}),
                 )
                 for key, entry in entries.items()
             }
@@ -154,14 +171,14 @@ class AssetStore:
 
     def _read_files(self, index: dict[str, tuple[tuple[int, int], AssetInfo]]) -> None:
         for path in sorted(self.folder.glob(f"*{SUFFIX}")):
-            stamp = _stamp(path)
+            found = stamp(path)
             known = index.get(path.stem)
             try:
-                info = known[1] if known and known[0] == stamp and known[1].id == path.stem else read_info(path)
+                info = known[1] if known and known[0] == found and known[1].id == path.stem else read_info(path)
             except (NeuralAssetsError, KeyError, TypeError, ValueError) as error:
                 _log.warning("left out of the store: %s", error)
                 continue
-            self.infos[info.id], self._stamps[info.id] = info, stamp
+            self.infos[info.id], self._stamps[info.id] = info, found
 
     def _write_index(self) -> None:
         entries = {key: {"stamp": self._stamps[key], "info": asdict(info)} for key, info in self.infos.items()}
@@ -169,13 +186,6 @@ class AssetStore:
             write_whole(self.folder / _INDEX, json.dumps({"version": 1, "assets": entries}).encode())
         except NeuralAssetsError as error:
             _log.warning("the index will be made again: %s", error)
-
-
-def _stamp(path: Path) -> tuple[int, int]:
-    with suppress(FileNotFoundError):
-        status = path.stat()
-        return status.st_size, status.st_mtime_ns
-    return 0, 0
 
 
 def require_free(folder: Path, limits: Limits, used: int) -> None:

@@ -36,6 +36,7 @@ class ServerProcess:
     def __init__(self, store: Path, *arguments: str, weights: Path | None = None) -> None:
         self.store = store
         command = [sys.executable, "-m", "server", "--store", str(store), "--device", "cpu"]
+        command += [] if "--gallery" in arguments else ["--gallery", str(store / "no gallery")]
         command += arguments if "--port" in arguments else ("--port", "0", *arguments)
         command += ["--weights", str(weights)] if weights else []
         environment = {**os.environ, "OMP_NUM_THREADS": "1"}

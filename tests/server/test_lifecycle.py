@@ -13,6 +13,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from model.assets import save_asset
 from server.lifecycle import READY_FILE
 from server.protocol.background_client import BackgroundClient, ConnectionState
 from server.protocol.client import Client
@@ -23,6 +24,7 @@ from server.protocol.messages import PROTOCOL, Encode, Render, Sequence
 
 from .processes import ROOT, ServerProcess, gone, until
 from .scenes import SMALL, box, camera, picture, scene
+from .test_store import an_object
 
 
 @pytest.fixture
@@ -73,6 +75,19 @@ def test_without_weights_it_says_so_and_everything_else_works(start):
         with pytest.raises(ProtocolError) as caught:
             client.encode(picture(), [box()], camera())
         assert caught.value.code is ErrorCode.WEIGHTS
+
+
+def test_a_new_store_begins_with_the_gallery(start, tmp_path):
+    (tmp_path / "gallery").mkdir()
+    save_asset(tmp_path / "gallery" / "cup.safetensors", an_object(0, "Cup"))
+    server = start("--gallery", str(tmp_path / "gallery"))
+    with Client(server.says()["address"]) as client:
+        (cup,) = client.assets()
+        assert (cup.name, cup.tags) == ("Cup", ("gallery",))
+        client.delete_asset(cup.id)
+    server.stop()
+    with Client(start("--gallery", str(tmp_path / "gallery")).says()["address"]) as client:
+        assert client.assets() == ()
 
 
 def test_one_server_for_one_store(start):
