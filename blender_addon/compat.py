@@ -57,6 +57,11 @@ def draw_over(texture: gpu.types.GPUTexture, rectangle: tuple[float, float, floa
     draw_texture_2d(texture, (left, bottom), right - left, top - bottom, **options)
 
 
+def is_video(settings: bpy.types.ImageFormatSettings) -> bool:
+    """Whether an animation becomes one file."""
+    return settings.file_format in ("FFMPEG", "AVI_JPEG", "AVI_RAW")
+
+
 def panels_for_all_engines() -> list[type[bpy.types.Panel]]:
     """Blender's own panels that every render engine shows: resolution, frame range, output, camera ..."""
     return [p for p in bpy.types.Panel.__subclasses__() if "BLENDER_RENDER" in getattr(p, "COMPAT_ENGINES", ())]

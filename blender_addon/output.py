@@ -1,4 +1,4 @@
-"""Room on the disk for a frame's file.
+"""Frames' files: room on the disk for one, and whether one is whole.
 
 Blender says nothing when a disk is full: it writes empty files and calls the animation finished. So every frame that
 will be written without somebody watching is refused before it is rendered when there is no room for its file.
@@ -13,6 +13,7 @@ from .protocol.errors import ErrorCode, ProtocolError
 
 _BYTES_PER_PIXEL = 16  # four 32-bit floats: the largest that Blender writes for one layer
 _RESERVE = 1 << 20
+_ENDS = {b"\x89PNG": b"IEND", b"\xff\xd8": b"\xff\xd9"}  # first and last bytes of formats that have both
 
 
 def require_room(path: Path, width: int, height: int) -> None:
@@ -27,3 +28,22 @@ def require_room(path: Path, width: int, height: int) -> None:
             f"The disk of '{folder}' has {free / 1e6:.1f} MB left, and the frame may need {needed / 1e6:.1f} MB.",
             "Make room, or choose another output folder.",
         )
+
+
+def is_whole(path: Path) -> bool:
+    """Whether a picture's file is there and was written to its end, as far as its format tells.
+
+    A Blender that was killed leaves empty placeholders and files that break off.
+    """
+    try:
+        size = path.stat().st_size
+        with open(path, "rb") as file:
+            start = file.read(8)
+            file.seek(max(0, size - 12))
+            end = file.read()
+    except OSError:
+        return False
+    for magic, last in _ENDS.items():
+        if start.startswith(magic):
+            return last in end
+    return size > 0

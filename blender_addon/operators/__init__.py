@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import bpy
 
-from . import assets, box, draw_box, compare, encode, history, reference, server, settings, solve
+from . import assets, box, compare, draw_box, encode, frames, history, reference, server, settings, solve
 
-MODULES = (server, box, draw_box, reference, solve, encode, assets, settings, history, compare)
+MODULES = (server, box, draw_box, reference, solve, encode, assets, settings, history, compare, frames)
 
 
 def register() -> None:

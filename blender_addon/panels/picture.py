@@ -1,10 +1,10 @@
-"""How pictures are made: in the sidebar and in the render properties."""
+"""How pictures are made: in the sidebar, and in the render, output and view layer properties as with other engines."""
 
 from __future__ import annotations
 
 import bpy
 
-from .. import colour
+from .. import colour, compat
 from .choice import BackgroundsPopover, draw_choice
 from .common import Sidebar, sentence
 
@@ -16,14 +16,100 @@ class PicturePanel(Sidebar):
     bl_label = "Picture"
 
     def draw(self, context: bpy.types.Context) -> None:
-        draw_settings(self.layout, context)
+        settings = context.scene.neural_assets
+        draw_choice(self.layout, settings.background, settings.background_name, "No background", BackgroundsPopover)
+        row = self.layout.row(align=True)
+        row.scale_y = 1.3
+        row.operator("render.render", text="Render image", icon="RENDER_STILL").use_viewport = True
+        animation = row.operator("render.render", text="Animation", icon="RENDER_ANIMATION")
+        animation.animation = animation.use_viewport = True
 
 
-class RenderPanel(bpy.types.Panel):
-    """The same settings where render engines have them."""
+class _Sampling:
+    bl_label = "Sampling"
 
-    bl_idname = "NEURAL_ASSETS_PT_render"
-    bl_label = "Neural Assets"
+    def draw(self, context: bpy.types.Context) -> None:
+        settings, column = context.scene.neural_assets, _column(self.layout)
+        column.prop(settings, "steps")
+        column.prop(settings, "guidance")
+        column.separator()
+        column.prop(settings, "seed")
+        column.prop(settings, "noise")
+
+
+class _Viewport:
+    bl_label = "Viewport"
+
+    def draw(self, context: bpy.types.Context) -> None:
+        settings, column = context.scene.neural_assets, _column(self.layout, keyed=False)
+        column.prop(settings, "view_side", text="Size at rest")
+        column.separator()
+        column.prop(settings, "draft_side", text="While moving")
+        column.prop(settings, "draft_steps", text="Steps")
+
+
+class _Film:
+    bl_label = "Film"
+
+    def draw(self, context: bpy.types.Context) -> None:
+        scene, column = context.scene, _column(self.layout, keyed=False)
+        column.prop(scene.render, "film_transparent", text="Transparent")
+        column.row().prop(scene.neural_assets, "colours", expand=True)
+        is_ours = scene.render.engine == colour.ENGINE_ID
+        if is_ours and scene.neural_assets.colours == "EXACT" and not colour.is_exact(scene):
+            sentence(column, context, "The scene's colour management was changed: colours are not exact.")
+
+
+class _Missing:
+    """Animations whose files are there in part."""
+
+    bl_label = "Missing frames"
+
+    def draw(self, context: bpy.types.Context) -> None:
+        column = _column(self.layout, keyed=False)
+        column.operator("neural_assets.render_missing", icon="RENDER_ANIMATION")
+        if compat.is_video(context.scene.render.image_settings):
+            sentence(column, context, "A video is one file: choose an image format to go on after a stop.", "INFO")
+
+
+class _Sub(Sidebar):
+    bl_parent_id = PicturePanel.bl_idname
+    bl_options = {"DEFAULT_CLOSED"}
+
+
+class SamplingInSidebar(_Sampling, _Sub):
+    bl_idname = "NEURAL_ASSETS_PT_picture_sampling"
+    bl_options = set()
+
+
+class ViewportInSidebar(_Viewport, _Sub):
+    bl_idname = "NEURAL_ASSETS_PT_picture_viewport"
+
+
+class FilmInSidebar(_Film, _Sub):
+    bl_idname = "NEURAL_ASSETS_PT_picture_film"
+
+
+class OutputInSidebar(_Sub):
+    """Where files go; Blender's own settings, beside the rest."""
+
+    bl_idname = "NEURAL_ASSETS_PT_picture_output"
+    bl_label = "Output"
+
+    def draw(self, context: bpy.types.Context) -> None:
+        render, column = context.scene.render, _column(self.layout, keyed=False)
+        column.prop(render, "filepath", text="")
+        column.prop(render.image_settings, "file_format")
+        column.prop(render, "resolution_percentage", text="Resolution")
+        if not compat.is_video(render.image_settings):
+            files = column.column(heading="Files")
+            files.prop(render, "use_overwrite")
+            files.prop(render, "use_placeholder")
+            column.operator("neural_assets.render_missing", icon="RENDER_ANIMATION")
+        column.operator("neural_assets.load_settings", icon="FILE_IMAGE")
+
+
+class _Properties(bpy.types.Panel):
     bl_space_type = "PROPERTIES"
     bl_region_type = "WINDOW"
     bl_context = "render"
@@ -32,28 +118,50 @@ class RenderPanel(bpy.types.Panel):
     def poll(cls, context: bpy.types.Context) -> bool:
         return context.scene.render.engine == colour.ENGINE_ID
 
+
+class SamplingInProperties(_Sampling, _Properties):
+    bl_idname = "NEURAL_ASSETS_PT_sampling"
+
+
+class ViewportInProperties(_Viewport, _Properties):
+    bl_idname = "NEURAL_ASSETS_PT_viewport"
+    bl_parent_id = SamplingInProperties.bl_idname
+
+
+class FilmInProperties(_Film, _Properties):
+    bl_idname = "NEURAL_ASSETS_PT_film"
+
+
+class MissingInProperties(_Missing, _Properties):
+    bl_idname = "NEURAL_ASSETS_PT_missing"
+    bl_context = "output"
+    bl_parent_id = "RENDER_PT_output"
+    bl_options = {"DEFAULT_CLOSED"}
+
+
+class PassesPanel(_Properties):
+    """The passes of a view layer."""
+
+    bl_idname = "NEURAL_ASSETS_PT_passes"
+    bl_label = "Passes"
+    bl_context = "view_layer"
+
     def draw(self, context: bpy.types.Context) -> None:
-        draw_settings(self.layout, context)
+        layer, column = context.view_layer, _column(self.layout, keyed=False)
+        data = column.column(heading="Include")
+        data.prop(layer, "use_pass_z", text="Depth")
+        data.prop(layer, "use_pass_object_index", text="Object Index")
 
 
-def draw_settings(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
-    """Background, sampler, viewport and colours."""
-    scene, settings = context.scene, context.scene.neural_assets
-    draw_choice(layout, settings.background, settings.background_name, "No background", BackgroundsPopover)
+def _column(layout: bpy.types.UILayout, keyed: bool = True) -> bpy.types.UILayout:
+    """A column as Blender's render properties have it. keyed: with the dots for keyframes."""
     column = layout.column()
     column.use_property_split = True
-    for name in ("steps", "seed", "guidance"):
-        column.prop(settings, name)
-    column.use_property_decorate = False
-    column.separator()
-    column.label(text="Viewport")
-    column.prop(settings, "view_side", text="At rest")
-    column.prop(settings, "draft_side", text="Moving")
-    column.prop(settings, "draft_steps", text="Steps, moving")
-    column.separator()
-    column.row().prop(settings, "colours", expand=True)
-    if scene.render.engine == colour.ENGINE_ID and settings.colours == "EXACT" and not colour.is_exact(scene):
-        sentence(layout, context, "The scene's colour management was changed: colours are not exact.")
+    column.use_property_decorate = keyed
+    return column
 
 
-CLASSES = (PicturePanel, RenderPanel)
+CLASSES = (
+    PicturePanel, SamplingInSidebar, ViewportInSidebar, FilmInSidebar, OutputInSidebar,
+    SamplingInProperties, ViewportInProperties, FilmInProperties, MissingInProperties, PassesPanel,
+)  # fmt: skip
