@@ -9,9 +9,37 @@ from __future__ import annotations
 
 import atexit
 
-from . import colour, engine, guides, keeping, library, operators, panels, preferences, properties, session, thumbnails
+from . import (
+    colour,
+    engine,
+    guides,
+    keeping,
+    library,
+    new_scene,
+    operators,
+    overlays,
+    panels,
+    preferences,
+    properties,
+    session,
+    thumbnails,
+)
 
-_PARTS = (preferences, properties, session, thumbnails, keeping, operators, library, panels, engine, guides, colour)
+_PARTS = (
+    preferences,
+    properties,
+    session,
+    thumbnails,
+    keeping,
+    operators,
+    library,
+    panels,
+    engine,
+    guides,
+    overlays,
+    colour,
+    new_scene,
+)
 
 
 def register() -> None:

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import bpy
 
-from . import assets, box, compare, draw_box, encode, frames, history, reference, server, settings, solve
+from . import assets, box, compare, draw_box, encode, frames, history, new_scene, reference, server, settings, solve
 
-MODULES = (server, box, draw_box, reference, solve, encode, assets, settings, history, compare, frames)
+MODULES = (server, box, draw_box, reference, solve, encode, assets, settings, history, compare, frames, new_scene)
 
 
 def register() -> None:
