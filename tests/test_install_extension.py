@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import re
+import sys
 import tomllib
 import zipfile
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from model.assets import load_asset
+from server.asset_folder import asset_id, asset_info
 from server.setup import extension
 from server.setup.process import InstallError
 
@@ -41,9 +46,26 @@ def test_the_zip_holds_addon_contract_and_wheels_and_not_the_examples(wheels, tm
             assert archive.read(f"protocol/{name}") == (extension.CONTRACT / name).read_bytes()
     assert names == sorted(names) and len(set(names)) == len(names)
     assert {"__init__.py", "LICENSE", "engine.py", "operators/encode.py"} <= set(names)
-    assert not [name for name in names if "example" in name or "__pycache__" in name or name.startswith("server")]
+    assert not [name for name in names if "example" in name or "__pycache__" in name or name.startswith("server/")]
     assert manifest["wheels"] == [f"./wheels/{wheel.name}" for wheel in wheels]
     assert {f"./{name}" for name in names if name.endswith(".whl")} == set(manifest["wheels"])
+
+
+def test_the_gallery_is_in_the_index_with_ids_sizes_and_pictures(tmp_path):
+    path = tmp_path / "gallery.npz"
+    extension.gallery_index(Path(sys.executable), path)
+    with np.load(path) as found:
+        entries = {entry["name"]: entry for entry in json.loads(found["index"].tobytes())}
+        assert set(found) == {"index", *(entry["id"] for entry in entries.values())}
+        assert all(max(found[entry["id"]].shape) == 128 for entry in entries.values())
+    shipped = list(extension.ROOT.glob("model/gallery/*.safetensors"))
+    assert len(entries) == len(shipped) > 0 and all(entry["tags"] == ["gallery"] for entry in entries.values())
+    for file in shipped:
+        info = asset_info(asset_id(load_asset(file)), load_asset(file))
+        assert (entries[info.name]["id"], tuple(entries[info.name]["size"])) == (info.id, info.size)
+    before = path.read_bytes()
+    extension.gallery_index(Path(sys.executable), path)
+    assert path.read_bytes() == before, "equal sources give equal zips"
 
 
 def test_equal_sources_give_equal_zips(wheels, tmp_path):

@@ -87,6 +87,12 @@ def version_of(manifest: str) -> str:
     return found[1]
 
 
+def gallery_index(python: Path, path: Path) -> bytes:
+    """What the extension knows of the shipped gallery; `python` is the server's."""
+    run([python, "-m", "server.setup.shipped", path], "The gallery could not be read: fetch the project again.")
+    return path.read_bytes()
+
+
 def members(wheels: Sequence[Path]) -> Iterator[tuple[str, bytes]]:
     """(name in the zip, content) of everything, in no order."""
     manifest = (ADDON / "blender_manifest.toml").read_text(encoding="utf-8")
@@ -123,7 +129,7 @@ def build_extension(python: Path, out: Path = OUT) -> Path:
     wheels = fetch_wheels(python, out / "wheels")
     version = version_of((ADDON / "blender_manifest.toml").read_text(encoding="utf-8"))
     path = out / f"neural_assets-{version}.zip"
-    write_zip(path, list(members(wheels)))
+    write_zip(path, [*members(wheels), ("gallery.npz", gallery_index(python, out / "gallery.npz"))])
     say(f"Built the Blender extension {path} ({path.stat().st_size / 1e6:.1f} MB).")
     return path
 
