@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from statistics import median
 
@@ -28,6 +29,6 @@ def check(address: str, store: Path, keys: Path | None) -> int:
     except ProtocolError as error:
         print(error, file=sys.stderr)
         return 1
-    told = {key: value for key, value in vars(status).items() if key != "request"}
+    told = {key: value for key, value in asdict(status).items() if key != "request"}
     print(json.dumps({"address": client.address, "round_trip_ms": round(1000 * median(times), 3), **told}, indent=1))
     return 0

@@ -11,6 +11,7 @@ import sys
 import threading
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from time import monotonic, sleep
 from typing import Any
 
 import filelock
@@ -30,6 +31,7 @@ from .protocol.messages import PROTOCOL
 _log = logging.getLogger(__name__)
 LOG_BYTES, LOG_FILES = 1 << 20, 3
 READY_FILE = "server.json"  # in the store
+_PATIENCE = 3.0  # seconds for another server of the store to say where it is
 
 
 def serve(options: Options) -> int:
@@ -50,7 +52,8 @@ def serve(options: Options) -> int:
         refusal = as_refusal(error)
         if refusal.code == "internal":
             _log.exception("the server ended")
-        _say({"event": "failed", "code": refusal.code.value, "sentence": refusal.sentence, "cure": refusal.cure})
+        told = {"event": "failed", "code": refusal.code.value, "sentence": refusal.sentence, "cure": refusal.cure}
+        _say(told | ({"address": refusal.address} if isinstance(refusal, StoreTaken) else {}))
         print(refusal, file=sys.stderr)
         return 1
     finally:
@@ -66,20 +69,32 @@ def read_ready_file(store: Path) -> dict[str, Any] | None:
         return None
 
 
+class StoreTaken(ProtocolError):
+    """Another server has the store. address: where that one listens, empty when it has not said so."""
+
+    def __init__(self, store: Path, other: dict[str, Any] | None) -> None:
+        self.address = str(other["address"]) if other else ""
+        where = f" at {self.address} (process {other['pid']})" if other else ""
+        super().__init__(
+            ErrorCode.STORE_TAKEN,
+            f"Another server{where} uses the store {store}.",
+            "Connect to that one, stop it, or name another --store.",
+        )
+
+
 @contextmanager
 def _store_lock(options: Options):
     options.store.mkdir(parents=True, exist_ok=True)
     lock = filelock.FileLock(options.store / "server.lock", timeout=0)
-    try:
-        lock.acquire()
-    except filelock.Timeout:
-        other = read_ready_file(options.store)
-        where = f" at {other['address']} (process {other['pid']})" if other else ""
-        raise ProtocolError(
-            ErrorCode.STORE,
-            f"Another server{where} uses the store {options.store}.",
-            "Connect to that one, stop it, or name another --store.",
-        ) from None
+    end = monotonic() + _PATIENCE
+    while not lock.is_locked:
+        try:
+            lock.acquire()
+        except filelock.Timeout:
+            other = read_ready_file(options.store)
+            if other is not None or monotonic() > end:
+                raise StoreTaken(options.store, other) from None
+            sleep(0.05)  # the other one is about to say where it is, or to end
     try:
         yield
     finally:

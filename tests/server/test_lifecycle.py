@@ -10,6 +10,7 @@ import sys
 import time
 from dataclasses import replace
 
+import filelock
 import numpy as np
 import pytest
 
@@ -94,9 +95,26 @@ def test_one_server_for_one_store(start):
     first = start()
     address = first.says()["address"]
     said = refused(start())
-    assert said["code"] == ErrorCode.STORE and address in said["sentence"]
+    assert said["code"] == ErrorCode.STORE_TAKEN and address in said["sentence"]
+    with Client(said["address"]) as client:
+        assert client.status().store == str(first.store)
     first.kill()
     assert start().says()["event"] == "ready", "a killed server leaves nothing in the way"
+
+
+def test_two_servers_that_start_at_once(start):
+    both = [start(), start()]
+    said = [server.says() for server in both]
+    (ready,) = (told for told in said if told["event"] == "ready")
+    (failed,) = (told for told in said if told["event"] == "failed")
+    assert failed["code"] == ErrorCode.STORE_TAKEN and failed["address"] == ready["address"]
+
+
+def test_a_store_whose_server_does_not_say_where_it_is(start, tmp_path):
+    (tmp_path / "store").mkdir()
+    with filelock.FileLock(tmp_path / "store" / "server.lock"):
+        said = refused(start())
+    assert said["code"] == ErrorCode.STORE_TAKEN and said["address"] == ""
 
 
 def test_a_taken_port(start):
