@@ -35,6 +35,7 @@ from .geometry import (
 )
 from .holes import RIM, fill_background
 from .layers import BoxLayers, box_layers
+from .several_views import choose_views
 from .sources import Sources, best_entries
 from .splatting import splat
 
@@ -75,6 +76,7 @@ def carry(
     scale = min(1.0, grid / max(height, width))
     rows, columns = max(8, round(height * scale)), max(8, round(width * scale))
     entry_map, depth_map = splat(sources, camera, boxes, rows, columns)
+    entry_map = choose_views(sources, camera, boxes, entry_map, depth_map, 1 / columns, otherwise=None)
     if layers is None or layers.slot.shape[-2:] != (rows, columns):
         layers = box_layers(camera, boxes, rows, columns, maps=False)
     best = best_entries(sources, camera, boxes)  # [B, N]
@@ -91,6 +93,7 @@ class _Pixels:
     def __init__(self, camera: Camera, boxes: Boxes, height: int, width: int) -> None:
         self.batch, self.count = boxes.size.shape[:2]
         self.height, self.width = height, width
+        self.camera, self.boxes = camera, boxes
         device = boxes.pose.device
         rays = camera_rays(pixel_centres(height, width, device).view(1, -1, 2), camera.intrinsics)
         self.rays = rays.reshape(-1, 3)  # [B*P, 3]
@@ -148,6 +151,11 @@ def _read(sources: Sources, pixels: _Pixels, entry: Tensor, depth: Tensor) -> tu
 def _seen_candidate(sources: Sources, pixels: _Pixels, entry_map: Tensor, depth_map: Tensor) -> _Candidate:
     entry = pixels.upsample(entry_map)
     depth = _smooth_upsample(depth_map, entry_map, entry, pixels)
+    entry, depth = (x.view(pixels.batch, pixels.height, pixels.width) for x in (entry, depth))
+    entry = choose_views(
+        sources, pixels.camera, pixels.boxes, entry, depth, 1 / entry_map.shape[2], otherwise=-1
+    ).reshape(-1)
+    depth = depth.reshape(-1)
     colour, alpha = _read(sources, pixels, entry, depth)
     slot = torch.where(entry >= 0, sources.slot[entry.clamp_min(0)], -1) if sources.slot.numel() else entry
     return _Candidate(slot, depth, colour, alpha, True)

@@ -12,6 +12,7 @@ from torch.nn.functional import interpolate
 
 from .assets import AssetView, BackgroundAsset, NeuralAsset
 from .conditions import appearance
+from .device import Pause, never
 from .errors import BoxError, ImageError, SceneError
 from .geometry import (
     NEAR,
@@ -94,7 +95,7 @@ def resized(image: Tensor, height: int, width: int) -> Tensor:
 @torch.no_grad()
 def encode_picture(
     parts: Parts, fingerprint: str, image: np.ndarray, boxes: Sequence[Box], camera: PinholeCamera,
-    masks: Sequence[np.ndarray | None] | None, ground: float, device: torch.device,
+    masks: Sequence[np.ndarray | None] | None, ground: float, device: torch.device, pause: Pause = never,
 ) -> tuple[list[NeuralAsset], BackgroundAsset]:  # fmt: skip
     """See `NeuralAssetsPipeline.encode`."""
     image, camera = checked_image(image), camera.checked()
@@ -110,11 +111,13 @@ def encode_picture(
     height, width = model_size(image.shape[0], image.shape[1], parts.config.size)
     small = resized(picture, height, width)
     objects, behind = appearance(parts.encoder, small, where, placed)
-    sightings = look_at_objects(parts, picture, small, where, placed, rectangles)
+    pause()
+    sightings = look_at_objects(parts, picture, small, where, placed, rectangles, pause)
     provenance = {"picture": hashlib.sha256(image.tobytes()).hexdigest()[:16]}
     taken = np.zeros(image.shape[:2], bool)
     assets = []
     for slot, box in enumerate(boxes):
+        pause()
         view, mask = _cut_out(image, where, placed, slot, rectangles[slot], sightings[slot], masks[slot])
         taken |= mask
         tokens = objects[0, slot][None].cpu().numpy().astype(np.float32)
@@ -201,8 +204,9 @@ def _checked_masks(masks, count: int, shape: tuple[int, ...]) -> list[np.ndarray
     return [None if mask is None else np.asarray(mask) > 0 for mask in masks]
 
 
-def view_coordinates(view: AssetView, device: torch.device, scale: float) -> tuple[Tensor, Tensor, Tensor]:
-    """A view shrunk by `scale`: colour [3, h, w], inside [h, w] bool, box coordinates [3, h, w] of its surface."""
+def view_coordinates(view: AssetView, device: torch.device, scale: float) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """A view shrunk by `scale`: colour [3, h, w], inside [h, w] bool, box coordinates [3, h, w] of its surface and its
+    depth [h, w] in metres."""
     colour = image_tensor(view.image, device)
     height, width = (max(2, round(side * scale)) for side in view.image.shape[:2])
     mask = torch.from_numpy(view.mask.copy()).to(device)[None, None].float() / 255
@@ -224,4 +228,4 @@ def view_coordinates(view: AssetView, device: torch.device, scale: float) -> tup
         3, height, width
     )
     inside = (mask[0, 0] > 0.5) & hit.view(height, width)
-    return colour[0], inside, coordinates
+    return colour[0], inside, coordinates, depth.view(height, width)

@@ -14,6 +14,7 @@ from .atlas import BACKGROUND, UNUSED, build_atlas
 from .encoding import boxes_tensor, camera_tensor, image_tensor, resized, view_coordinates
 from .geometry import Boxes, Camera, rigid_inverse
 from .scene import Box, PinholeCamera, Scene
+from .several_views import on_one_surface
 from .sources import Sources
 
 _MINE = 0  # label of an object's pixels in its own views
@@ -86,22 +87,16 @@ def _sources(
     side: int | None,
     device: torch.device,
 ) -> Sources:
-    values, labels, intrinsics, to_camera, size, points, owner, slots = (
-        [],
-        [],
-        [],
-        [],
-        [],
-        [],
-        [],
-        [],
-    )
+    values, labels, depths, intrinsics, to_camera, size, points, owner, slots = ([] for _ in range(9))
     for slot, asset in enumerate(assets):
         for view in asset.views:
             scale = 1.0 if side is None else _scale(asset, background, side)
-            colour, inside, coordinates = view_coordinates(view, device, scale)
+            colour, inside, coordinates, depth = view_coordinates(view, device, scale)
             values.append(colour)
             labels.append(torch.where(inside, _MINE, UNUSED))
+            depths.append(depth.reshape(-1, 1))
+            if len(asset.views) > 1:  # what one view shows badly another shows better
+                inside = on_one_surface(depth, inside, float(np.linalg.norm(view.size)), float(view.intrinsics[0]))
             points.append(coordinates[:, inside].T)
             owner.append(torch.full((int(inside.sum()),), len(slots), device=device))
             slots.append(slot)
@@ -113,6 +108,7 @@ def _sources(
         picture, free = _background_view(background, side, device)
         values.append(picture)
         labels.append(torch.where(free, BACKGROUND, UNUSED))
+        depths.append(torch.zeros(free.numel(), 1, device=device))
         intrinsics.append(torch.from_numpy(background.camera.intrinsics))
     atlas = build_atlas(values, labels)
     entries = torch.arange(count, device=device)
@@ -125,6 +121,7 @@ def _sources(
         torch.cat(points) if points else empty, torch.cat(owner) if owner else entries[:0],
         torch.tensor([count if background is not None else -1], device=device), camera,
         torch.tensor([background.ground if background else 0.0], device=device),
+        torch.cat(depths) if len(slots) > len(assets) else None,
     )  # fmt: skip
 
 

@@ -19,6 +19,7 @@ class Sources:
     label [E] the object's label in that view; intrinsics [V, 4] of the views;
     to_camera [E, 4, 4] box-to-camera in the view, size [E, 3] metres in the view;
     points [Q, 3] box coordinates of all seen surface points and point_entry [Q] whose they are;
+    depth [T, 1]: camera z in metres of every atlas row that shows an object (None where no object has several views);
     background_view [B] (-1: none) with background_camera [B] and ground [B] metres (world z).
     """
 
@@ -35,6 +36,7 @@ class Sources:
     background_view: Tensor
     background_camera: Camera
     ground: Tensor
+    depth: Tensor | None = None
 
 
 def best_entries(sources: Sources, camera: Camera, boxes: Boxes) -> Tensor:

@@ -41,7 +41,7 @@ class MeshSource:
         licences: tuple[str, ...] | None = None,
         exclude_sources: tuple[str, ...] = (),
     ) -> None:
-        self.device = torch.device(device)
+        self.folder, self.device = Path(assets), torch.device(device)
         self.held_out_share = held_out_share
         self.licences, self.exclude_sources = licences, exclude_sources
         library = load_library(assets)
