@@ -1,4 +1,4 @@
-"""The device at work: time by part, and a full memory as a sentence."""
+"""The device at work: time by part, pauses between parts, and a full memory as a sentence."""
 
 from __future__ import annotations
 
@@ -9,10 +9,25 @@ from typing import ParamSpec, TypeVar
 
 import torch
 
-from .errors import DeviceMemoryError
+from .errors import Cancelled, DeviceMemoryError
 
 P = ParamSpec("P")
 R = TypeVar("R")
+Pause = Callable[[], None]  # called between parts of long work; raises Cancelled to end it
+
+
+def never() -> None:
+    """A pause that ends nothing."""
+
+
+def pause_of(cancel: Callable[[], bool] | None) -> Pause:
+    """Ends the work with Cancelled once `cancel()` is true."""
+
+    def pause() -> None:
+        if cancel is not None and cancel():
+            raise Cancelled("The work was cancelled.")
+
+    return pause
 
 
 def memory_errors_as_sentences(function: Callable[P, R]) -> Callable[P, R]:

@@ -13,6 +13,7 @@ from torch import Tensor
 from torch.nn.functional import interpolate
 
 from .conditions import visible_shares
+from .device import Pause, never
 from .geometry import Boxes, Camera, crop_intrinsics
 from .layers import LAYERS, BoxLayers, box_layers
 from .parts import Parts
@@ -50,8 +51,9 @@ class Sighting:
 
 
 def look_at_objects(
-    parts: Parts, picture: Tensor, small: Tensor, camera: Camera, boxes: Boxes, rectangles: Tensor
-) -> list[Sighting]:
+    parts: Parts, picture: Tensor, small: Tensor, camera: Camera, boxes: Boxes, rectangles: Tensor,
+    pause: Pause = never,
+) -> list[Sighting]:  # fmt: skip
     """A sighting of every box [1, N] in picture [1, 3, H, W]; `small` is it at the model's size, rectangles [N, 4]
     the 2D boxes. `paper` has no surface network: each box's whole cover is its object."""
     height, width = picture.shape[-2:]
@@ -62,6 +64,7 @@ def look_at_objects(
     windows = {slot: window for slot in range(len(seen)) if (window := _window(rectangles[slot], height, width))}
     slots = list(windows)
     for first in range(0, len(slots), _AT_ONCE):
+        pause()
         chosen = slots[first : first + _AT_ONCE]
         closer = _close_looks(parts, picture, camera, boxes, [windows[s] for s in chosen])
         for slot, outputs, layers in _each(chosen, *closer):

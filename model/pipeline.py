@@ -20,14 +20,14 @@ from .assets import BackgroundAsset, NeuralAsset
 from .conditions import denoiser_maps
 from .config import ModelConfig, model_config
 from .denoiser import Condition, denoise, token_mask
-from .device import Clock, memory_errors_as_sentences
+from .device import Clock, memory_errors_as_sentences, pause_of
 from .encoding import (
     checked_image,
     encode_picture,
     image_tensor,
     resized,
 )
-from .errors import Cancelled, WeightsError
+from .errors import WeightsError
 from .geometry import pose_tokens_input, relative_pose
 from .layers import CHANNELS_PER_LAYER, LAYERS, box_layers
 from .networks import (
@@ -161,21 +161,16 @@ class NeuralAssetsPipeline(DiffusionPipeline):
     def encode(
         self, image: np.ndarray, boxes: Sequence[Box], camera: PinholeCamera,
         masks: Sequence[np.ndarray | None] | None = None, ground: float = 0.0,
+        cancel: Callable[[], bool] | None = None,
     ) -> tuple[list[NeuralAsset], BackgroundAsset]:  # fmt: skip
         """The Neural Assets of the boxes in a picture, and its background.
 
         image uint8 [H, W, 3] sRGB; masks: per box [H, W] (non-zero inside) or None for the predicted one;
-        ground: height of the floor in metres. Raises ImageError, BoxError, CameraError, SceneError.
+        ground: height of the floor in metres; cancel: asked between parts of the work, True raises Cancelled.
+        Raises ImageError, BoxError, CameraError, SceneError.
         """
         return encode_picture(
-            self.parts,
-            self.fingerprint,
-            image,
-            boxes,
-            camera,
-            masks,
-            ground,
-            self._execution_device,
+            self.parts, self.fingerprint, image, boxes, camera, masks, ground, self._execution_device, pause_of(cancel)
         )
 
     @memory_errors_as_sentences
@@ -186,11 +181,12 @@ class NeuralAssetsPipeline(DiffusionPipeline):
     ) -> Result:  # fmt: skip
         """The picture of a posed scene.
 
-        on_step(i, uint8 [h, w, 3]) gets a preview at the model's size after each sampler step; cancel() -> True
-        raises Cancelled. Raises SceneError, BoxError, CameraError. Equal arguments give equal pictures.
+        on_step(i, uint8 [h, w, 3]) gets a preview at the model's size after each sampler step; cancel() is asked
+        between parts of the work, True raises Cancelled; it may itself render another scene. Raises SceneError,
+        BoxError, CameraError. Equal arguments give equal pictures.
         """
         scene, settings = scene.checked(), (settings or RenderSettings()).checked()
-        clock = Clock()
+        clock, pause = Clock(), pause_of(cancel)
         prepared = self._prepare(scene)
         posed = pose_scene(scene, settings, prepared, self.size, self._execution_device)
         clock.mark("geometry")
@@ -202,8 +198,9 @@ class NeuralAssetsPipeline(DiffusionPipeline):
             if on_step is not None:
                 on_step(step, step_picture(self.parts, posed, estimate, again))
 
-        latents = self._sample(scene, settings, posed, condition, carried_latents, report, cancel)
+        latents = self._sample(scene, settings, posed, condition, carried_latents, report, pause)
         clock.mark("denoiser")
+        pause()
         return finish(self.parts, settings, prepared, posed, latents, again, clock)
 
     __call__ = render
@@ -243,7 +240,7 @@ class NeuralAssetsPipeline(DiffusionPipeline):
         maps = denoiser_maps(posed.carried, posed.region, posed.half)
         return Condition(tokens, mask, torch.cat([latents, maps], 1).to(device)), latents
 
-    def _sample(self, scene, settings, posed, condition, carried_latents, report, cancel) -> Tensor:
+    def _sample(self, scene, settings, posed, condition, carried_latents, report, pause) -> Tensor:
         seeds = [placed.seed for placed in scene.placements]
         noise = starting_noise(carried_latents.shape, settings.seed, seeds, posed.carried.slot).to(carried_latents)
         start = self.config.start if settings.start == "default" else settings.start
@@ -251,8 +248,7 @@ class NeuralAssetsPipeline(DiffusionPipeline):
         unconditional = condition.unconditional() if guidance is not None else None
 
         def velocity(z: Tensor, t: Tensor) -> Tensor:
-            if cancel is not None and cancel():
-                raise Cancelled("The picture was cancelled.")
+            pause()
             made = denoise(self.unet, z, t, condition)
             if unconditional is None:
                 return made
@@ -261,7 +257,8 @@ class NeuralAssetsPipeline(DiffusionPipeline):
             return without + guidance * (made - without)
 
         if self.model_config.prediction != "flow":
-            return sample_scheduler(self.scheduler, velocity, carried_latents, noise, settings, start, report)
+            scheduler = type(self.scheduler).from_config(self.scheduler.config)  # its own: it counts its steps
+            return sample_scheduler(scheduler, velocity, carried_latents, noise, settings, start, report)
         state, time_left = starting_latents(carried_latents, noise, start, settings.start_time)
         return sample_flow(velocity, state, flow_times(settings.steps, time_left), report)
 

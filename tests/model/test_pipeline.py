@@ -311,6 +311,30 @@ def test_previews_and_cancel(pipeline, picture):
         pipeline.render(scene, SETTINGS, cancel=lambda: True)
 
 
+def test_encoding_can_be_cancelled_between_its_parts(pipeline, picture):
+    image, boxes, camera, masks = picture
+    asked: list[int] = []
+    pipeline.encode(image, boxes, camera, masks, cancel=lambda: asked.append(1))
+    assert len(asked) >= 3
+    for answers in range(len(asked)):
+        left = [False] * answers + [True]
+        with pytest.raises(Cancelled):
+            pipeline.encode(image, boxes, camera, masks, cancel=lambda left=left: left.pop(0))
+
+
+def test_another_picture_in_a_pause_changes_neither(pipeline, picture):
+    scene, other = scene_of(pipeline, picture), replace(scene_of(pipeline, picture, (0.5, 0, 0)), background=None)
+    alone, between = pipeline.render(scene, SETTINGS), pipeline.render(other, SETTINGS)
+    made = []
+
+    def pause() -> bool:
+        made.append(pipeline.render(other, SETTINGS))
+        return False
+
+    assert np.array_equal(pipeline.render(scene, SETTINGS, cancel=pause).image, alone.image)
+    assert len(made) == 3 and all(np.array_equal(one.image, between.image) for one in made)
+
+
 def test_a_full_graphics_card_ends_in_a_sentence_and_loses_nothing(pipeline, picture, monkeypatch):
     scene = scene_of(pipeline, picture)
     before = pipeline.render(scene, SETTINGS).image

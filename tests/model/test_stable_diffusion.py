@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -68,7 +70,10 @@ def test_renders_with_ddim_and_dpm_solver(folders, preset):
     first = pipeline.render(scene, settings)
     assert first.image.shape == (64, 64, 3) and np.array_equal(first.image, pipeline.render(scene, settings).image)
     pipeline.scheduler = DPMSolverMultistepScheduler.from_config(pipeline.scheduler.config)
-    assert pipeline.render(scene, settings).image.shape == (64, 64, 3)
+    alone = pipeline.render(scene, settings).image
+    other = replace(settings, steps=3)
+    between = pipeline.render(scene, settings, cancel=lambda: pipeline.render(scene, other) is None).image
+    assert alone.shape == (64, 64, 3) and np.array_equal(between, alone), "another picture in a pause changes nothing"
 
 
 def test_new_input_channels_leave_the_pretrained_network_unchanged(folders):
