@@ -14,8 +14,8 @@ from mathutils import Matrix, Vector
 from .protocol.api import Box
 from .protocol.errors import ErrorCode, ProtocolError
 
-_SHEAR_TOLERANCE = 5e-4
-_LEAST_SIDE = 1e-9
+SHEAR_TOLERANCE = 5e-4
+LEAST_SIDE = 1e-9
 
 
 def box_of(name: str, matrix_world: Matrix, low: Sequence[float], high: Sequence[float], metres: float = 1.0) -> Box:
@@ -30,12 +30,12 @@ def box_of(name: str, matrix_world: Matrix, low: Sequence[float], high: Sequence
     size = tuple(length * (b - a) * metres for length, a, b in zip(lengths, low, high, strict=True))
     if not all(map(math.isfinite, (*centre, *size))):
         raise _refusal(f"The box '{name}' has a transform that is not a number.", "Reset it (Alt-G, Alt-R, Alt-S).")
-    if min(size) < _LEAST_SIDE:
+    if min(size) < LEAST_SIDE:
         raise _refusal(f"The box '{name}' is flat or scaled to zero.", "Give all three sides a length.")
     if matrix_world.is_negative:
         raise _refusal(f"The box '{name}' is mirrored by a negative scale.", "Make its scale positive.")
     x, y, z = (axis / length for axis, length in zip(axes, lengths, strict=True))
-    if max(abs(x.dot(y)), abs(x.dot(z)), abs(y.dot(z))) > _SHEAR_TOLERANCE:
+    if max(abs(x.dot(y)), abs(x.dot(z)), abs(y.dot(z))) > SHEAR_TOLERANCE:
         raise _refusal(
             f"The box '{name}' is sheared: a parent is scaled unevenly and this box is turned against it.",
             "Apply the parent's scale.",

@@ -66,7 +66,9 @@ class SceneSettings(bpy.types.PropertyGroup):
         name="Floor", description="Height of the floor in the reference picture's scene", unit="LENGTH", **_FIXED
     )
     show_floor: BoolProperty(
-        name="Horizon and floor", description="Draw the horizon and the floor's grid over the reference picture", **_FIXED
+        name="Horizon and floor",
+        description="Draw the horizon and the floor's grid over the reference picture",
+        **_FIXED,
     )
     draft_steps: IntProperty(
         name="Steps while moving",
@@ -84,6 +86,16 @@ class SceneSettings(bpy.types.PropertyGroup):
     )
     view_side: IntProperty(
         name="Size at rest", description="Longer side of the picture in the viewport", default=512, **_SIDE, **_FIXED
+    )
+    show_boxes: BoolProperty(
+        name="Boxes",
+        description="Show edges and fronts of boxes; dashed without an asset, blue outside the camera's view, red when"
+        " the model cannot take them",
+        default=True,
+        options=set(),
+    )
+    show_box_names: BoolProperty(
+        name="Names", description="Show what boxes are called and carry", default=True, options=set()
     )
     colours: EnumProperty(
         name="Colours",

@@ -40,7 +40,7 @@ class Contents:
         """
         if len(self.boxes) <= MAX_BOXES:
             return Scene(camera, self.placements, self.background)
-        seen = sight.in_view(self.boxes, camera, self.metres)
+        seen = sight.in_view(sight.Frames.of(self.boxes), camera, self.metres)
         boxes = tuple(posed for posed, is_seen in zip(self.boxes, seen, strict=True) if is_seen)
         if len(boxes) > MAX_BOXES:
             raise ProtocolError(

@@ -1,45 +1,65 @@
-"""Which boxes a camera can see: all corners of a box on the outer side of one plane of its frustum are out of sight.
+"""Many boxes at once, as arrays, and which of them a camera can see.
 
-Nothing that may appear is called unseen; a box near an edge of the frustum may be called seen and still miss it.
+All corners of a box on the outer side of one plane of the frustum: it is out of sight. Nothing that may appear is
+called unseen; a box near an edge of the frustum may be called seen and still miss it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from .boxes import LEAST_SIDE, SHEAR_TOLERANCE
 from .protocol.api import Camera
 
 if TYPE_CHECKING:
     from .posed import PosedBox
 
 _CORNER = np.arange(8)
-_UNIT = np.stack([_CORNER & 1, _CORNER >> 1 & 1, _CORNER >> 2 & 1], -1).astype(bool)  # index bits (x, y, z) = (1, 2, 4)
+_IS_HIGH = np.stack([_CORNER & 1, _CORNER >> 1 & 1, _CORNER >> 2 & 1], -1).astype(bool)  # index bits x, y, z = 1, 2, 4
 
 
-def corners_of(boxes: Sequence[PosedBox]) -> np.ndarray:
-    """World corners [n, 8, 3] in Blender units; index bits (x, y, z) = (1, 2, 4)."""
-    if not boxes:
-        return np.empty((0, 8, 3))
-    rows = [[*row] for posed in boxes for row in posed.matrix.copy()]  # the rows of a frozen matrix are not readable
-    matrices = np.array(rows).reshape(-1, 4, 4)
-    bounds = np.array([(posed.low, posed.high) for posed in boxes])  # [n, 2, 3]
-    local = np.where(_UNIT, bounds[:, 1:], bounds[:, :1])
-    return local @ matrices[:, :3, :3].transpose(0, 2, 1) + matrices[:, None, :3, 3]
+@dataclass(frozen=True)
+class Frames:
+    """Many boxes as arrays: matrices [n, 4, 4] local to world, low and high [n, 3] local bounds; Blender units."""
+
+    matrices: np.ndarray
+    low: np.ndarray
+    high: np.ndarray
+
+    @staticmethod
+    def of(boxes: Sequence[PosedBox]) -> Frames:
+        rows = [[*row] for box in boxes for row in box.matrix.copy()]  # the rows of a frozen matrix are not readable
+        bounds = np.array([(box.low, box.high) for box in boxes]).reshape(-1, 2, 3)
+        return Frames(np.array(rows).reshape(-1, 4, 4), bounds[:, 0], bounds[:, 1])
+
+    @property
+    def corners(self) -> np.ndarray:
+        """In the world [n, 8, 3]; index bits (x, y, z) = (1, 2, 4)."""
+        local = np.where(_IS_HIGH, self.high[:, None], self.low[:, None])
+        return local @ self.matrices[:, :3, :3].transpose(0, 2, 1) + self.matrices[:, None, :3, 3]
+
+    @property
+    def are_boxes(self) -> np.ndarray:
+        """bool [n]: whether `boxes.box_of` takes each (it also says why not, one by one)."""
+        axes = self.matrices[:, :3, :3].transpose(0, 2, 1)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            lengths = np.linalg.norm(axes, axis=-1)
+            unit = axes / lengths[..., None]
+            shear = np.abs(unit @ unit.transpose(0, 2, 1) - np.eye(3)).max((1, 2))
+            sizes = (lengths * (self.high - self.low)).min(-1)
+            finite = np.isfinite(self.matrices).all((1, 2))
+            return finite & (sizes > LEAST_SIDE) & (shear <= SHEAR_TOLERANCE) & (np.linalg.det(unit) > 0)
 
 
-def in_view(boxes: Sequence[PosedBox], camera: Camera, metres: float) -> list[bool]:
-    """Whether each box may appear in the camera's picture. metres: length of one Blender unit."""
-    return seen_corners(corners_of(boxes) * metres, camera).tolist()
-
-
-def seen_corners(corners: np.ndarray, camera: Camera) -> np.ndarray:
-    """bool [n] of boxes with world corners [n, 8, 3] in metres."""
+def in_view(frames: Frames, camera: Camera, metres: float) -> np.ndarray:
+    """bool [n]: whether each box may appear in the camera's picture. metres: length of one Blender unit."""
     fx, fy, cx, cy = camera.intrinsics
     to_camera = np.reshape(camera.world_to_camera, (4, 4))
-    x, y, z = np.moveaxis(corners @ to_camera[:3, :3].T + to_camera[:3, 3], -1, 0)
+    x, y, z = np.moveaxis(frames.corners * metres @ to_camera[:3, :3].T + to_camera[:3, 3], -1, 0)
     # inside when positive: ahead, right of the left edge (u > 0), left of the right one (u < 1), and so for v
     planes = np.stack([z, fx * x + cx * z, (1 - cx) * z - fx * x, fy * y + cy * z, (1 - cy) * z - fy * y])
     return (planes > 0).any(-1).all(0)

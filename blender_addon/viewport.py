@@ -15,10 +15,12 @@ import bpy
 import numpy as np
 
 from . import camera as cameras
-from . import colour, draw, reader, session
+from . import colour, draw, keeping, reader, session
 from .live import LiveView, Wish
 from .protocol.api import Camera
 from .protocol.errors import ProtocolError
+from .stamp import Stamp
+from .stamping import stamp_of
 
 _numbers = itertools.count(1)
 
@@ -34,13 +36,18 @@ class Viewport:
         self._texture: object = None
         self._drawn: np.ndarray | None = None  # the picture that the texture holds
         self._session = session.bridge.session
-        self._words = ""
+        self.space = 0  # the 3D view's address, only to be compared
+        self._was_connected = False
+        self._label = ""
+        self._stamp: Stamp | None = None  # of the newest wish's refined picture
+        self._kept: np.ndarray | None = None  # the picture that the history was told of
         session.views.add(self)
 
     def update(self, context: bpy.types.Context, depsgraph: bpy.types.Depsgraph) -> None:
         """The scene changed."""
+        self.space = context.space_data.as_pointer()
         try:
-            self._contents = reader.read_contents(depsgraph)
+            self._contents = reader.read_contents(depsgraph, context.space_data)
         except ProtocolError as error:
             self._contents = None
             self.live.refuse(str(error))
@@ -52,12 +59,12 @@ class Viewport:
         view = _view_of(context)
         if view != self._view and self._contents is not None:
             self._want(context, depsgraph)
-        picture = self.live.picture
-        if picture is None:
+        picture, shown = self.live.picture, self.live.shown
+        if picture is None or shown is None:
             return
         if picture is not self._drawn:
             self._texture, self._drawn = draw.upload(colour.linear_rows(picture)), picture
-        draw.draw(self._texture, _rectangle(context, depsgraph))
+        draw.draw(self._texture, _rectangle(context, shown.scene.camera))
 
     def tick(self, now: float) -> bool:
         """From the timer: take in what came, ask for what is next. True while something is awaited."""
@@ -65,19 +72,21 @@ class Viewport:
         if engine is None:
             self.stop()
             return False
-        if self._session != session.bridge.session:
-            self._session = session.bridge.session
-            self.live.again()
+        self._follow_connection()
         try:
             changed = self.live.advance(now)
         except ProtocolError as error:
             self.live.refuse(str(error))
             changed = True
-        words = self._corner()
+        finished = self.live.finished
+        if finished is not None and finished is not self._kept and self._stamp is not None:
+            self._kept = finished
+            keeping.view_finished(finished, self._stamp)
+        label = self._words_and_figures()
         try:
-            if words != self._words:
-                self._words = words
-                engine.update_stats("Neural Assets", words)
+            if label != self._label:
+                self._label = label
+                engine.update_stats("Neural Assets", label)
                 changed = True
             if changed:
                 engine.tag_redraw()
@@ -90,11 +99,31 @@ class Viewport:
         self.live.stop()
         session.views.discard(self)
 
-    def _corner(self) -> str:
+    @property
+    def words(self) -> str:
+        """The state in words."""
         bridge = session.bridge
-        if not bridge.is_ready and not self.live.problem:
+        if not (bridge.is_ready or self.live.problem or self.live.is_paused):
             return bridge.problem or bridge.words
         return self.live.words
+
+    def _words_and_figures(self) -> str:
+        """For the view's corner: the state, and of the picture that is shown its size, seconds and seed."""
+        shown = self.live.shown
+        if shown is None or not self.words:
+            return self.words
+        made = shown.settings
+        return f"{self.words} | {made.width} x {made.height} | {shown.seconds:.2f} s | Seed {made.seed}"
+
+    def _follow_connection(self) -> None:
+        """A new connection goes on with what stopped; one that somebody ended stops the view."""
+        bridge = session.bridge
+        if self._session != bridge.session:
+            self._session = bridge.session
+            self.live.again()
+        if self._was_connected and not bridge.is_wanted:
+            self.live.halt("Live stopped: the server was left. Press Go on, or connect again.")
+        self._was_connected = bridge.is_wanted
 
     def _want(self, context: bpy.types.Context, depsgraph: bpy.types.Depsgraph) -> None:
         """Wish for the scene as this view sees it."""
@@ -107,7 +136,9 @@ class Viewport:
             fine = reader.render_settings(scene, reader.fitted(frame, settings.view_side), settings.steps)
             small = reader.fitted(frame, min(settings.draft_side, settings.view_side))
             draft = reader.render_settings(scene, small, min(settings.draft_steps, settings.steps))
-            self.live.want(Wish(self._contents.through(camera), draft, fine), time.monotonic())
+            picture = self._contents.through(camera)
+            self._stamp = stamp_of(scene, self._contents.boxes, picture, fine, view=True)
+            self.live.want(Wish(picture, draft, fine), time.monotonic())
             self.live.advance(time.monotonic())
         except ProtocolError as error:
             self.live.refuse(str(error))
@@ -123,15 +154,14 @@ def _camera_and_frame(context: bpy.types.Context, depsgraph: bpy.types.Depsgraph
     return reader.read_view(depsgraph, view), cameras.Frame(context.region.width, context.region.height)
 
 
-def _rectangle(context: bpy.types.Context, depsgraph: bpy.types.Depsgraph) -> tuple[float, float, float, float]:
-    """Where the picture lies in the region: the camera's frame, or all of it."""
-    region, view = context.region, context.region_data
-    camera = context.space_data.camera
-    if view.view_perspective != "CAMERA" or camera is None or camera.type != "CAMERA" or camera.data.type != "PERSP":
-        return 0.0, 0.0, float(region.width), float(region.height)
-    lens = cameras.lens_of(camera.evaluated_get(depsgraph))
-    intrinsics = cameras.intrinsics(lens, cameras.frame_of(depsgraph.scene_eval.render))
-    return cameras.frame_rectangle(np.array(view.window_matrix), intrinsics, (region.width, region.height))
+def _rectangle(context: bpy.types.Context, camera: Camera) -> tuple[float, float, float, float]:
+    """Where a picture that this camera saw lies in the region: the camera's frame, or all of a free view.
+
+    By the picture's own lens, so that it stays in its place while the region is resized or the view zoomed, and the
+    next picture is still on its way.
+    """
+    size = context.region.width, context.region.height
+    return cameras.frame_rectangle(np.array(context.region_data.window_matrix), camera.intrinsics, size)
 
 
 def _view_of(context: bpy.types.Context) -> tuple[object, ...]:

@@ -354,7 +354,8 @@ def test_a_box_that_reaches_into_the_view_or_around_the_camera_counts(addon, box
     depsgraph = bpy.context.evaluated_depsgraph_get()
     camera = reader.read_camera(depsgraph, scene.camera, addon("camera").frame_of(scene.render))
     found = reader.read_contents(depsgraph).boxes
-    assert dict(zip([b.name for b in found], sight.in_view(found, camera, 1.0), strict=True)) == {
+    seen = sight.in_view(sight.Frames.of(found), camera, 1.0)
+    assert dict(zip([b.name for b in found], seen, strict=True)) == {
         "Edge": True,
         "Around": True,
         "Beside": False,

@@ -28,6 +28,14 @@ class Engine:
         self.words = words
 
 
+def _a_3d_view(camera: bpy.types.Object) -> bpy.types.SpaceView3D:
+    """One of the file's screens: it is there without a window."""
+    areas = (area for screen in bpy.data.screens for area in screen.areas if area.type == "VIEW_3D")
+    space = next(areas).spaces.active
+    space.use_local_camera, space.camera = True, camera
+    return space
+
+
 @pytest.fixture
 def view(addon, scene):
     """A viewport looking through the camera; `context` may be changed, `update()` is a change of the scene."""
@@ -39,7 +47,7 @@ def view(addon, scene):
     context = SimpleNamespace(
         region_data=region_data,
         region=SimpleNamespace(width=300, height=200),
-        space_data=SimpleNamespace(camera=scene.camera),
+        space_data=_a_3d_view(scene.camera),
     )
 
     def update() -> None:
@@ -54,7 +62,7 @@ def test_a_change_is_drafted_shown_and_refined(scene, server, box, view):
     box()
     scene.neural_assets.view_side, scene.neural_assets.draft_side = 192, 96
     view.update()
-    until(lambda: view.viewport.live.picture is not None and view.engine.words == "Done")
+    until(lambda: view.viewport.live.picture is not None and view.viewport.words == "Done")
     draft, fine = server.wait_for("preview", 2)
     assert (draft.settings.width, draft.settings.height, draft.settings.steps) == (96, 64, 2)
     assert (fine.settings.width, fine.settings.height, fine.settings.steps) == (96, 64, 4)
@@ -97,35 +105,35 @@ def test_what_cannot_be_shown_is_said_in_the_corner_and_comes_back(scene, server
     thing = box()
     spoil(scene, view)
     view.update()
-    until(lambda: words in view.engine.words)
+    until(lambda: words in view.viewport.words)
     assert not any(request.kind == "preview" for request in server.requests)
     scene.camera.data.type, thing.scale, thing.neural_assets.asset = "PERSP", (1, 1, 1), "asset-1"
     view.context.space_data.camera, view.context.region_data.view_perspective = scene.camera, "CAMERA"
     view.update()
-    until(lambda: view.engine.words == "Done")
+    until(lambda: view.viewport.words == "Done")
 
 
 def test_a_missing_asset_is_said_in_the_corner(scene, server, box, view):
     box()
     server.answer("preview", Say(Failed(0, ErrorCode.ASSET_MISSING, "Box 'Box': its asset is missing.", "Encode it.")))
     view.update()
-    until(lambda: view.engine.words == "Box 'Box': its asset is missing. Encode it.")
+    until(lambda: view.viewport.words == "Box 'Box': its asset is missing. Encode it.")
 
 
 def test_a_dead_server_is_said_and_the_picture_comes_when_it_is_back(scene, server, box, view):
     box()
     server.answer("preview", Die())
     view.update()
-    until(lambda: "is gone" in view.engine.words)
+    until(lambda: "is gone" in view.viewport.words)
     server.start()
-    until(lambda: view.engine.words == "Done")
+    until(lambda: view.viewport.words == "Done")
     assert view.viewport.live.picture is not None
 
 
 def test_no_server_is_said_in_the_corner(addon, scene, box, view):
     box()
     view.update()
-    until(lambda: view.engine.words == "Looking for the server")
+    until(lambda: view.viewport.words == "Looking for the server")
 
 
 def test_a_viewport_without_engine_stops_by_itself(addon, scene, server, box, view):
@@ -136,14 +144,23 @@ def test_a_viewport_without_engine_stops_by_itself(addon, scene, server, box, vi
 
 
 def test_the_picture_lies_in_the_cameras_frame(addon, scene, view):
-    depsgraph = bpy.context.evaluated_depsgraph_get()
+    depsgraph, viewport = bpy.context.evaluated_depsgraph_get(), addon("viewport")
     projection = scene.camera.calc_matrix_camera(depsgraph, x=96, y=64)
-    half = Matrix.Diagonal((0.5, 0.5, 1, 1))
-    view.context.region_data.window_matrix = half @ projection
-    where = addon("viewport")._rectangle(view.context, depsgraph)
-    assert where == pytest.approx((75, 50, 225, 150), abs=0.01)
-    view.context.region_data.view_perspective = "PERSP"
-    assert addon("viewport")._rectangle(view.context, depsgraph) == (0, 0, 300, 200)
+    view.context.region_data.window_matrix = Matrix.Diagonal((0.5, 0.5, 1, 1)) @ projection
+    frame = addon("camera").frame_of(scene.render)
+    camera = addon("reader").read_camera(depsgraph, scene.camera, frame)
+    assert viewport._rectangle(view.context, camera) == pytest.approx((75, 50, 225, 150), abs=0.01)
+
+
+def test_the_picture_of_a_free_view_fills_it_and_keeps_its_place_while_the_region_is_resized(addon, view):
+    viewport, api = addon("viewport"), addon("protocol.api")
+    where = Matrix.Identity(4)
+    view.context.region_data.window_matrix = Matrix(((2, 0, 0, 0), (0, 3, 0, 0), (0, 0, -1, -0.2), (0, 0, -1, 0)))
+    camera = api.Camera((1, 1.5, 0.5, 0.5), where)
+    assert viewport._rectangle(view.context, camera) == pytest.approx((0, 0, 300, 200), abs=1e-3)
+    view.context.region.width = 150  # half as wide, and Blender keeps the scale of what is seen
+    view.context.region_data.window_matrix[0][0] = 4
+    assert viewport._rectangle(view.context, camera) == pytest.approx((-75, 0, 225, 200), abs=1e-3)
 
 
 def test_a_moving_hand_is_followed_to_its_last_place(scene, server, box, view):
@@ -151,7 +168,7 @@ def test_a_moving_hand_is_followed_to_its_last_place(scene, server, box, view):
     for step in range(30):
         thing.location.x = step / 10
         view.update()
-    until(lambda: view.engine.words == "Done")
+    until(lambda: view.viewport.words == "Done")
     previews = [request for request in server.requests if request.kind == "preview"]
     assert previews[-1].scene.placements[0].box.pose[3] == pytest.approx(2.9)
     assert flat_picture(1, 1).image[0, 0].tolist() == view.viewport.live.picture[0, 0].tolist()
@@ -168,3 +185,78 @@ def test_quick_redraws_do_not_put_the_look_for_answers_off(addon, monkeypatch):
     for _ in range(5):
         session.hurry()
     assert len(made) == 1
+
+
+@pytest.mark.parametrize(("width", "height"), [(40, 30), (1, 1), (63, 2000), (5000, 3000)])
+def test_regions_of_any_size_ask_for_pictures_that_the_contract_takes(scene, server, box, view, width, height):
+    box()
+    view.context.region_data.view_perspective = "PERSP"
+    view.context.region_data.window_matrix = Matrix(((2, 0, 0, 0), (0, 3, 0, 0), (0, 0, -1, -0.2), (0, 0, -1, 0)))
+    view.context.region.width, view.context.region.height = width, height
+    view.update()
+    until(lambda: view.viewport.words == "Done")
+    for request in server.wait_for("preview", 2):
+        assert 64 <= min(request.settings.width, request.settings.height)
+        assert max(request.settings.width, request.settings.height) <= 512
+
+
+def test_the_corner_tells_state_size_seconds_and_seed(scene, server, box, view):
+    box()
+    scene.neural_assets.seed = 7
+    view.update()
+    until(lambda: view.viewport.words == "Done")
+    state, size, seconds, seed = view.engine.words.split(" | ")
+    assert (state, size, seed) == ("Done", "96 x 64", "Seed 7") and seconds.endswith(" s")
+
+
+def test_disconnecting_stops_the_view_until_it_is_told_to_go_on(addon, scene, server, box, view):
+    thing = box()
+    view.update()
+    until(lambda: view.viewport.words == "Done")
+    bpy.ops.neural_assets.disconnect()
+    addon("session").tick()
+    count = len(server.requests)
+    thing.location.x += 1
+    view.update()
+    addon("session").tick()
+    assert "Live stopped" in view.viewport.words and len(server.requests) == count
+    assert not addon("session").bridge.is_wanted, "the view must not connect again by itself"
+    view.viewport.live.go_on()
+    addon("session").bridge.connect(server.address)
+    until(lambda: view.viewport.words == "Done")
+
+
+def test_what_this_3d_view_hides_leaves_its_picture(scene, server, box, view):
+    box("Shown")
+    collection = bpy.data.collections.new("Away")
+    scene.collection.children.link(collection)
+    hidden = box("Hidden")
+    collection.objects.link(hidden)
+    scene.collection.objects.unlink(hidden)
+    bpy.context.view_layer.layer_collection.children["Away"].hide_viewport = True  # the eye
+    view.update()
+    until(lambda: view.viewport.words == "Done")
+    assert [p.name for p in server.wait_for("preview")[-1].scene.placements] == ["Shown"]
+    view.context.space_data.show_object_viewport_mesh = False
+    bpy.data.objects["Shown"].location.x = 1
+    view.update()
+    assert "neither boxes nor a background" in view.viewport.words
+
+
+def test_two_views_ask_for_pictures_of_their_own(addon, scene, server, box, view):
+    box()
+    engine = Engine()
+    other = addon("viewport").Viewport(engine)
+    context = SimpleNamespace(**vars(view.context))
+    context.region_data = SimpleNamespace(
+        view_perspective="PERSP",
+        view_matrix=Matrix.Translation((0, 0, -4)),
+        window_matrix=Matrix(((2, 0, 0, 0), (0, 3, 0, 0), (0, 0, -1, -0.2), (0, 0, -1, 0))),
+    )
+    view.update()
+    other.update(context, bpy.context.evaluated_depsgraph_get())
+    until(lambda: view.viewport.words == other.words == "Done")
+    previews = [request for request in server.requests if request.kind == "preview"]
+    assert len({request.view for request in previews}) == 2
+    assert view.viewport.live.shown.scene.camera != other.live.shown.scene.camera
+    other.stop()
