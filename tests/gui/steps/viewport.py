@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import bpy
+
 from tests.gui.colours import BACKGROUND, BOXES
 from tests.gui.inside.artist import Artist, Pauses
 
@@ -37,7 +39,7 @@ def box_dragged(artist: Artist) -> Pauses:
     assert x > -0.8, f"the box was not moved: x is {x}"
     asked = artist.stage.requests("preview")[before:]
     settings = artist.scene.neural_assets
-    drafts = [request for request in asked if request["steps"] == settings.draft_steps]
+    drafts = [request for request in asked if request["steps"] < settings.steps]
     assert len({draft["digest"] for draft in drafts}) >= 3, f"{len(drafts)} drafts came while the box moved"
     assert asked[-1]["steps"] == settings.steps and asked[-1]["width"] > drafts[0]["width"]
     assert artist.shown(seen) == (artist.wanted(), settings.steps)
@@ -59,3 +61,56 @@ def orbit(artist: Artist) -> Pauses:
     assert artist.wanted() != first, "the view was not turned"
     assert artist.shown(seen) == (artist.wanted(), artist.scene.neural_assets.steps)
     assert artist.stage.differs(before, seen, (left, top, right, bottom)) > 0.02
+
+
+def two_views(artist: Artist) -> Pauses:
+    """Two rendered views, one of the camera and one free, each with the picture of its own eyes."""
+    yield from artist.live_table()
+    with artist.in_view():
+        bpy.ops.screen.area_split(direction="VERTICAL", factor=0.5)
+    yield 0.5
+    assert len(artist.windows_areas()) == 2
+    artist.space(1).region_3d.view_perspective = "PERSP"
+    for number in range(2):
+        artist.space(number).overlay.show_overlays = False
+        artist.space(number).shading.type = "RENDERED"
+    yield from artist.rest(views=2)
+    artist.scene.objects["Right"].location.y = 0.5
+    yield from artist.rest(views=2)
+    seen = yield from artist.look("both")
+    shown = [artist.shown(seen, number)[0] for number in range(2)]
+    assert shown == [artist.wanted(0), artist.wanted(1)] and shown[0] != shown[1]
+
+
+def overlays(artist: Artist) -> Pauses:
+    """The boxes are drawn over the picture where the objects are; Shift-Alt-Z takes them away, the picture stays."""
+    yield from artist.live_table()
+    artist.select("Right")
+    yield 0.5
+    over = yield from artist.look("over")
+    yield from artist.move(artist.place_of((0.0, 0.0, 1.5)))
+    yield from artist.key("shift+alt+z")
+    yield from artist.until(lambda: not artist.space().overlay.show_overlays, "the overlays are off")
+    yield 0.5
+    without = yield from artist.look("without")
+    artist.compare(without, artist.within_picture(0.1, 0.1, 0.9, 0.85), "table")
+    for corner in ((0.55, -0.45, 1.2), (1.45, -0.45, 0.0), (-1.45, -0.45, 1.2)):
+        x, y = artist.place_of(corner)
+        assert artist.stage.differs(over, without, (x - 6, y - 6, x + 6, y + 6)) > 0.1, f"no box over {corner}"
+    sky = artist.within_picture(0.1, 0.05, 0.9, 0.3)
+    assert artist.stage.differs(over, without, sky) == 0
+
+
+def scene_colours(artist: Artist) -> Pauses:
+    """With the scene's own colours its view transform lies on the picture; exact ones come back with the choice."""
+    yield from artist.live_table()
+    artist.scene.neural_assets.colours = "SCENE"
+    assert artist.scene.view_settings.view_transform == "AgX"
+    yield 0.5
+    changed = yield from artist.look("scene")
+    artist.scene.neural_assets.colours = "EXACT"
+    yield 0.5
+    exact = yield from artist.look("exact")
+    left, top, _, _ = artist.picture_rectangle()
+    assert tuple(artist.stage.colour(changed, left + 12, top + 12)) != BACKGROUND
+    assert tuple(artist.stage.colour(exact, left + 12, top + 12)) == BACKGROUND
