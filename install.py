@@ -19,7 +19,7 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from server.setup import blenders, doctor, environment, extension, testing
+from server.setup import blenders, doctor, environment, extension, repository, testing
 from server.setup import demo as demonstration
 from server.setup.process import ROOT, InstallError
 
@@ -35,6 +35,9 @@ def command_install(options: argparse.Namespace) -> int:
 def command_addon(options: argparse.Namespace) -> int:
     environment.make_environment(environment.ENVIRONMENT, environment.base_python)
     archive = extension.build_extension(environment.environment_python())
+    if options.repository is not None:
+        repository.write_repository(archive, options.repository, blenders.extension_tool())
+        return 0
     blenders.offer(archive, options.yes)
     return 0
 
@@ -82,6 +85,10 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     made = {name: commands.add_parser(name, parents=[common], add_help=name != "server") for name in COMMANDS}
     for name in ("install", "addon"):
         made[name].add_argument("--yes", action="store_true", help="install into every Blender found without asking")
+        made[name].add_argument(
+            "--repository", type=Path, metavar="FOLDER",
+            help="write a repository for other computers instead, from which Blender installs and updates the add-on",
+        )  # fmt: skip
     made["server"].add_argument("--set-up-only", action="store_true", help="make its environment and end")
     made["test"].add_argument("--only", choices=testing.PARTS, help="this part; further words go to its pytest")
     made["test"].add_argument(

@@ -73,6 +73,7 @@ def _floor() -> bpy.types.Object:
     mesh.from_pydata(corners, [], [(0, 1, 2, 3)])
     floor = bpy.data.objects.new(FLOOR, mesh)
     floor.hide_select = floor.hide_render = True
+    floor.display_type = "WIRE"
     return floor
 
 

@@ -118,14 +118,15 @@ def _draw_test(layout: bpy.types.UILayout) -> None:
     from .panels.common import sentence
     from .session import bridge  # session reads these preferences
 
-    layout.use_property_split = False
-    row = layout.row()
-    row.alignment = "RIGHT"
+    fields = layout.split(factor=0.4)  # as properties are split
+    fields.label()
+    column = fields.column()
+    row = column.row()
+    row.alignment = "LEFT"
     row.operator("neural_assets.test_connection")
     test = bridge.test
     if test is not None and test.is_done:
-        sentence(layout, bpy.context, test.words, icon="ERROR" if test.problem else "CHECKMARK")
-    layout.use_property_split = True
+        sentence(column, bpy.context, test.words, icon="ERROR" if test.problem else "CHECKMARK")
 
 
 def register() -> None:

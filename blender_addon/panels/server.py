@@ -92,7 +92,7 @@ def _draw_actions(layout: bpy.types.UILayout, context: bpy.types.Context) -> Non
         row.operator("neural_assets.start_server", icon="PLAY")
         row.operator("neural_assets.connect", icon="LINKED")
     elif not target.folder:
-        sentence(layout, context, "Choose the folder of the Neural Assets project, where install.py is", icon="INFO")
+        sentence(layout, context, "Choose the project's folder, in which install.py lies", icon="INFO")
         layout.prop(preferences.get(), "project", text="")
         layout.operator("neural_assets.connect", icon="LINKED")
     elif not bpy.app.online_access:

@@ -87,6 +87,15 @@ def find_blenders(oldest: tuple[int, ...] = OLDEST_BLENDER) -> list[Blender]:
     return list(found.values())
 
 
+def extension_tool() -> list[str | Path]:
+    """The command of Blender's own extension tool: of the newest Blender here, else of its module."""
+    blenders = find_blenders()
+    if blenders:
+        newest = max(blenders, key=lambda blender: blender.version)
+        return [newest.program, "--command", "extension"]
+    return any_blender_module().extension_tool()
+
+
 def install_into(blender: Blender, extension: Path) -> None:
     """Install and enable the extension; it stays when it was there, in its new version."""
     failure = f"{blender.title} did not take the extension: close that Blender and run this again."

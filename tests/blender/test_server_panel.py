@@ -315,7 +315,7 @@ def test_every_state_has_words_an_icon_and_a_way_on(addon, monkeypatch, project,
 def test_without_a_project_the_panel_asks_for_its_folder(addon):
     layout = Layout()
     text = shown(addon("panels.server").ServerPanel, layout)
-    assert "Choose the folder of the Neural Assets project" in text and "project" in layout.properties
+    assert "Choose the project's folder" in text and "project" in layout.properties
 
 
 def test_offline_the_panel_offers_to_allow_online_access(addon, project):

@@ -1,0 +1,85 @@
+"""The file to start from, the server's panel in its states, and the preferences."""
+
+from __future__ import annotations
+
+import sys
+
+import bpy
+
+from tests.gui.inside.artist import PACKAGE, Artist, Pauses
+
+
+def new_file_made(artist: Artist) -> Pauses:
+    """File > New > Neural Assets asks about unsaved changes, and then lays everything out."""
+    bpy.ops.mesh.primitive_cube_add()
+    bpy.ops.ed.undo_push(message="Change")
+    yield from artist.move(artist.place_of((0.0, 0.0, 0.0)))
+    yield from artist.key("ctrl+n")
+    yield 0.5
+    yield from artist.look("menu")
+    yield from artist.key("Escape")
+    yield 0.3
+    with artist.in_view():
+        bpy.ops.neural_assets.new_scene("INVOKE_DEFAULT")
+    yield 0.7
+    yield from artist.look("asks")
+    assert "Cube" in bpy.data.objects, "nothing is lost before the answer"
+    yield from artist.key("d")  # Don't Save
+    yield from artist.until(lambda: "Floor" in bpy.data.objects, "the new file is there")
+    region = lambda: artist.region(region="UI")  # noqa: E731
+    yield from artist.until(lambda: region().active_panel_category == "Neural Assets", "our tab is open")
+    yield 1.0
+    browser = artist.area(kind="FILE_BROWSER").spaces.active
+    assert browser.params.asset_library_reference == "Neural Assets"
+    assert artist.space().region_3d.view_perspective == "CAMERA" and not bpy.data.is_dirty
+    yield from artist.look("laid-out")
+
+
+def server_states_seen(artist: Artist) -> Pauses:
+    """The panel says where the server stands, and what can be done about it."""
+    bridge = artist.bridge
+    bridge.close()
+    yield from artist.open_sidebar()
+    yield 0.5
+    yield from artist.look("offline")
+    target = artist.part("bridge").Target
+    slow, broken = ("-c", "import time; time.sleep(20)"), ("-c", "raise SystemExit('There are no weights here.')")
+    known = {"folder": "/tmp", "logs": "/tmp", "installed": True}
+    bridge.target = target(command=(sys.executable, *slow), **known)
+    bridge.start_server()
+    yield from artist.until(lambda: bridge.state == "starting", "it starts")
+    yield 0.6
+    yield from artist.look("starting")
+    bridge.target = target(command=(sys.executable, *broken), **known)
+    bridge.start_server()
+    yield from artist.until(lambda: bridge.state == "failed", "it fails")
+    yield 0.6
+    yield from artist.look("failed")
+    yield from artist.connect()
+    artist.stage.slow_down(3.0)
+    request = artist.part("protocol.messages").Render
+    api = artist.part("protocol.api")
+    camera = api.Camera((1, 1, 0.5, 0.5), (1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1))
+    for _ in range(3):
+        bridge.submit(request(scene=api.Scene(camera, (), "room"), settings=api.RenderSettings(512, 512, 4)))
+    bridge.ask_status()
+    yield 1.5
+    yield from artist.look("ready")
+    yield from artist.until(lambda: bridge.status is not None, "the status is there")
+
+
+def preferences_shown(artist: Artist) -> Pauses:
+    """The preferences fit on the screen and the button tells what it found."""
+    artist.part("preferences").get().address = artist.address
+    bpy.ops.preferences.addon_show(module=PACKAGE)
+    yield 0.7
+    with artist.in_view():
+        bpy.ops.neural_assets.test_connection("INVOKE_DEFAULT")
+    bridge = artist.bridge
+    yield from artist.until(lambda: bridge.test is not None and bridge.test.is_done, "the test is over")
+    assert bridge.test.words.startswith("Server ")
+    yield 0.8
+    yield from artist.look("shown")
+    for window in list(bpy.context.window_manager.windows)[1:]:
+        with bpy.context.temp_override(window=window):
+            bpy.ops.wm.window_close()
