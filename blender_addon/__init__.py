@@ -21,6 +21,7 @@ from . import (
     panels,
     preferences,
     properties,
+    sequences,
     session,
     thumbnails,
 )
@@ -31,6 +32,7 @@ _PARTS = (
     session,
     thumbnails,
     keeping,
+    sequences,
     operators,
     library,
     panels,

@@ -11,13 +11,14 @@ from pathlib import Path
 
 import bpy
 
-from . import colour, keeping, passes, posed, reader, session, stamping
+from . import colour, keeping, passes, posed, reader, sequences, session, stamping
 from .canvas import Canvas, Window
 from .output import require_room
+from .protocol.api import RenderSettings, Scene
 from .protocol.background_client import Pending
 from .protocol.errors import ErrorCode, ProtocolError
 from .protocol.events import Failed, Picture, Progress, Queued
-from .protocol.messages import Render
+from .protocol.messages import FetchFrame, Render
 from .stamp import KEY
 from .viewport import Viewport
 
@@ -68,26 +69,45 @@ class NeuralAssetsEngine(bpy.types.RenderEngine):
 
     def _render(self, depsgraph: bpy.types.Depsgraph) -> None:
         scene, settings = reader.read_render(depsgraph)
+        if sequences.collected is not None:
+            sequences.collected.append((scene, settings))
+            return
         render = depsgraph.scene_eval.render
         if self.is_animation or bpy.app.background:  # files are written; else somebody looks and saves
             require_room(Path(bpy.path.abspath(render.filepath)), settings.width, settings.height)
         self.update_stats("", "Waiting for the server")
         session.bridge.require(self.test_break)
-        pending = session.bridge.submit(Render(scene=scene, settings=settings, steps_shown=True))
-        self.update_stats("", "Waiting for the first step")
         session.bridge.require_status()
         stamp = stamping.stamp_of(depsgraph.scene_eval, posed.read_boxes(depsgraph), scene, settings)
         film = passes.film_of(depsgraph, scene.placements)
         window = Window.of(render, settings.width, settings.height)
         canvas = Canvas(self, window, depsgraph.view_layer_eval.name, film)
         try:
-            picture = self._follow(pending, canvas)
+            picture = self._stored(scene, settings, canvas) or self._drawn(scene, settings, canvas)
         finally:
             canvas.close()
         if picture is not None:
             self.get_result().stamp_data_add_field(KEY, stamp.to_text())
             if not self.is_animation:
                 keeping.render_finished(picture, stamp, film.transparent)
+
+    def _stored(self, scene: Scene, settings: RenderSettings, canvas: Canvas) -> Picture | None:
+        """The picture that the server rendered before, as a frame of a job; None when it has none."""
+        found = sequences.stored(scene, settings)
+        if found is None:
+            return None
+        job, frame = found
+        try:
+            return self._follow(session.bridge.submit(FetchFrame(job=job, frame=frame)), canvas)
+        except ProtocolError as error:
+            if error.code is not ErrorCode.JOB_MISSING:
+                raise
+            return None  # not finished yet, or deleted
+
+    def _drawn(self, scene: Scene, settings: RenderSettings, canvas: Canvas) -> Picture | None:
+        pending = session.bridge.submit(Render(scene=scene, settings=settings, steps_shown=True))
+        self.update_stats("", "Waiting for the first step")
+        return self._follow(pending, canvas)
 
     def _follow(self, pending: Pending, canvas: Canvas) -> Picture | None:
         """Show what comes until it is finished (then it is returned) or Escape is pressed; raises ProtocolError."""

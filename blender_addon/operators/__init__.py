@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import bpy
 
-from . import assets, box, compare, draw_box, encode, frames, history, new_scene, reference, server, settings, solve
+from . import (
+    assets, box, compare, draw_box, encode, frames, history, new_scene, reference, sequences, server, settings, solve,
+)  # fmt: skip
 
-MODULES = (server, box, draw_box, reference, solve, encode, assets, settings, history, compare, frames, new_scene)
+MODULES = (server, box, draw_box, reference, solve, encode, assets, settings, history, compare, frames, sequences, new_scene)
 
 
 def register() -> None:

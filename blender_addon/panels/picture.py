@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import bpy
 
-from .. import colour, compat
+from .. import colour, compat, sequences
+from ..session import bridge
 from .choice import BackgroundsPopover, draw_choice
 from .common import Sidebar, sentence
 
@@ -109,6 +110,29 @@ class OutputInSidebar(_Sub):
         column.operator("neural_assets.load_settings", icon="FILE_IMAGE")
 
 
+class ServerFramesInSidebar(_Sub):
+    """Animations that the server renders by itself, and what is left of them in its store."""
+
+    bl_idname = "NEURAL_ASSETS_PT_picture_sequences"
+    bl_label = "Frames on the server"
+
+    def draw(self, context: bpy.types.Context) -> None:
+        layout = self.layout
+        sequences.look()
+        layout.operator("neural_assets.render_on_server", icon="SORTTIME")
+        if sequences.problem:
+            sentence(layout, context, sequences.problem)
+        if not bridge.is_ready:
+            layout.label(text=bridge.words, icon="UNLINKED")
+            return
+        for info in sequences.infos:
+            row = layout.row(align=True)
+            done = info.finished == info.frames
+            row.label(text=info.name, icon="CHECKMARK" if done else "TIME" if info.running else "PAUSE")
+            row.label(text=f"{info.finished} of {info.frames}")
+            row.operator("neural_assets.delete_sequence", text="", icon="X").job = info.job
+
+
 class _Properties(bpy.types.Panel):
     bl_space_type = "PROPERTIES"
     bl_region_type = "WINDOW"
@@ -162,6 +186,6 @@ def _column(layout: bpy.types.UILayout, keyed: bool = True) -> bpy.types.UILayou
 
 
 CLASSES = (
-    PicturePanel, SamplingInSidebar, ViewportInSidebar, FilmInSidebar, OutputInSidebar,
+    PicturePanel, SamplingInSidebar, ViewportInSidebar, FilmInSidebar, OutputInSidebar, ServerFramesInSidebar,
     SamplingInProperties, ViewportInProperties, FilmInProperties, MissingInProperties, PassesPanel,
 )  # fmt: skip
