@@ -9,7 +9,7 @@ from __future__ import annotations
 import bpy
 import numpy as np
 
-from . import floor, strokes
+from . import floor, masks, strokes
 from .picture_view import PictureView, picture_view
 
 _HORIZON: strokes.Colour = (1.0, 0.8, 0.25)
@@ -20,14 +20,18 @@ drawing_on_picture: set[int] = set()  # areas whose operator shows guides of its
 def draw() -> None:
     """Called by Blender at every redraw of every 3D view."""
     context = bpy.context
-    settings = context.scene.neural_assets
-    if settings.reference is None or not settings.show_floor:
+    scene, settings = context.scene, context.scene.neural_assets
+    if settings.reference is None or not (settings.show_floor or settings.show_masks):
         return
     if not context.space_data.overlay.show_overlays or context.area.as_pointer() in drawing_on_picture:
         return
     view = picture_view(context)
-    if view is not None:
-        draw_floor(view, settings.ground, floor_label(context.scene, view, settings.ground))
+    if view is None:
+        return
+    if settings.show_masks and context.space_data.shading.type != "RENDERED":
+        masks.draw_masks(scene, view)
+    if settings.show_floor:
+        draw_floor(view, settings.ground, floor_label(scene, view, settings.ground))
 
 
 def draw_floor(view: PictureView, ground: float, label: str = "") -> None:
@@ -37,11 +41,18 @@ def draw_floor(view: PictureView, ground: float, label: str = "") -> None:
     line = floor.horizon(view.intrinsics, view.world_to_camera)
     if line is not None:
         strokes.lines(view.to_pixels(line[None]), _HORIZON, 1.5)
-        left = line[line[:, 0].argmin()]
-        strokes.words("Horizon", view.to_pixels(left) + np.array([8, 6]) * strokes.scale(), _HORIZON, 11)
+        strokes.words("Horizon", _label_place(view.to_pixels(line)), _HORIZON, 11)
     if label:
         left, bottom, _, _ = view.rectangle
         strokes.words(label, np.array([max(left, 0.0), max(bottom, 0.0)]) + 8 * strokes.scale(), size=11)
+
+
+def _label_place(line: np.ndarray) -> np.ndarray:
+    """Just above the left end of a line [2, 2] in pixels, or where it enters the region."""
+    (left, low), (right, high) = line[line[:, 0].argsort()]
+    enters = max(left, 0.0)
+    slope = (high - low) / max(right - left, 1e-6)
+    return np.array([enters, low + (enters - left) * slope]) + np.array([8.0, 7.0]) * strokes.scale()
 
 
 def floor_label(scene: bpy.types.Scene, view: PictureView, ground: float) -> str:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-GRAB = 12.0  # pixels from a handle within which it is taken
+GRAB = 9.0  # pixels from a handle within which it is taken
 _DRAG = 4.0  # pixels from which on a press is a drag
 
 

@@ -70,6 +70,12 @@ class SceneSettings(bpy.types.PropertyGroup):
         description="Draw the horizon and the floor's grid over the reference picture",
         **_FIXED,
     )
+    show_masks: BoolProperty(
+        name="Objects as seen",
+        description="Tint what the model took for each box's object, over the reference picture",
+        default=True,
+        **_FIXED,
+    )
     draft_steps: IntProperty(
         name="Steps while moving",
         description="Steps of the sampler while something moves",
@@ -123,6 +129,8 @@ class ObjectSettings(bpy.types.PropertyGroup):
     is_box: BoolProperty(name="Box", description="This object's bounding box is posed for the model", **_FIXED)
     asset: StringProperty(name="Asset", description="Id of the asset that the box carries", **_FIXED)
     asset_name: StringProperty(name="Asset's name", **_FIXED)
+    seen_as: StringProperty(name="Asset made last", description="Id of the asset that was encoded last", **_FIXED)
+    seen_in: StringProperty(name="Picture", description="Name of the picture that it was encoded from", **_FIXED)
     guidance: FloatProperty(
         name="Guidance",
         description="Factor on the scene's guidance for this box",

@@ -19,6 +19,7 @@ _NAVIGATION = {
     "MIDDLEMOUSE", "WHEELUPMOUSE", "WHEELDOWNMOUSE", "WHEELINMOUSE", "WHEELOUTMOUSE", "TRACKPADPAN", "TRACKPADZOOM",
     "MOUSEROTATE", "MOUSESMARTZOOM", "NDOF_MOTION", "HOME",
 }  # fmt: skip
+_WIDE = ("EVENT_ESC", "EVENT_TAB", "EVENT_CTRL", "EVENT_RETURN", "EVENT_BACKSPACE")  # their icons reach into the text
 Keys = tuple[tuple[str, str], ...]  # icon and what it does
 
 
@@ -87,7 +88,7 @@ class OnPicture:
 
         def status(header: bpy.types.Header, context: bpy.types.Context) -> None:
             for icon, text in keys:
-                header.layout.label(text=text, icon=icon)
+                header.layout.label(text=f"  {text}" if icon in _WIDE else text, icon=icon)
 
         context.area.header_text_set(self.sketch.header(context))
         context.workspace.status_text_set(status)
@@ -97,7 +98,8 @@ class OnPicture:
         """Whether the event is for somebody else: moving the view about, or a panel beside it."""
         if event.type in _NAVIGATION and (wheel or not event.type.startswith("WHEEL")):
             return True
-        return event.value != "RELEASE" and any(
+        clicked = event.type in ("LEFTMOUSE", *_NAVIGATION) and event.value in ("PRESS", "DOUBLE_CLICK", "CLICK_DRAG")
+        return clicked and any(
             region.type != "WINDOW" and region.width > 1 and _is_inside(region, event)
             for region in context.area.regions
         )

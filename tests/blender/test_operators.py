@@ -129,7 +129,7 @@ def test_encoding_the_selected_box_leaves_the_others_and_the_background(scene, s
 @pytest.mark.parametrize(
     ("prepare", "words"),
     [
-        (lambda scene: bpy.data.objects.remove(bpy.data.objects["Chair"]), "no boxes to encode. Add a box"),
+        (lambda scene: bpy.data.objects.remove(bpy.data.objects["Chair"]), "no boxes to encode. Draw a box"),
         (lambda scene: setattr(scene.render, "resolution_x", 200), "another shape than the reference picture"),
         (lambda scene: setattr(scene.camera.data, "type", "ORTHO"), "orthographic"),
         (lambda scene: setattr(bpy.data.objects["Chair"], "scale", (1, 1, 0)), "'Chair' is flat"),
