@@ -11,6 +11,7 @@ import atexit
 
 from . import (
     colour,
+    drops,
     engine,
     guides,
     keeping,
@@ -37,6 +38,7 @@ _PARTS = (
     sequences,
     operators,
     library,
+    drops,
     panels,
     engine,
     guides,

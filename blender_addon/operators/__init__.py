@@ -8,10 +8,38 @@ from __future__ import annotations
 import bpy
 
 from . import (
-    assets, box, compare, draw_box, encode, frames, history, new_scene, reference, sequences, server, settings, solve,
-)  # fmt: skip
+    assets,
+    box,
+    compare,
+    draw_box,
+    encode,
+    frames,
+    history,
+    new_scene,
+    place,
+    reference,
+    sequences,
+    server,
+    settings,
+    solve,
+)
 
-MODULES = (server, box, draw_box, reference, solve, encode, assets, settings, history, compare, frames, sequences, new_scene)
+MODULES = (
+    server,
+    box,
+    draw_box,
+    reference,
+    solve,
+    encode,
+    assets,
+    place,
+    settings,
+    history,
+    compare,
+    frames,
+    sequences,
+    new_scene,
+)
 
 
 def register() -> None:

@@ -29,7 +29,7 @@ class AssignAsset(_OnSelectedBoxes):
 
     @sentences
     def execute(self, context: bpy.types.Context) -> Result:
-        info = _known(self.asset, "object")
+        info = known(self.asset, "object")
         for thing in boxes(context, selected=True):
             thing.neural_assets.asset, thing.neural_assets.asset_name = info.id, info.name
         return {"FINISHED"}
@@ -76,7 +76,7 @@ class SetBackground(bpy.types.Operator):
     @sentences
     def execute(self, context: bpy.types.Context) -> Result:
         settings = context.scene.neural_assets
-        info = _known(self.asset, "background") if self.asset else AssetInfo("", "background", "")
+        info = known(self.asset, "background") if self.asset else AssetInfo("", "background", "")
         settings.background, settings.background_name = info.id, info.name
         return {"FINISHED"}
 
@@ -97,7 +97,7 @@ class RefreshAssets(bpy.types.Operator):
         return {"FINISHED"}
 
 
-def _known(asset: str, kind: str) -> AssetInfo:
+def known(asset: str, kind: str) -> AssetInfo:
     """The asset of the store; raises ProtocolError when it is not there or of another kind."""
     bridge.require_assets()
     info = bridge.assets.get(asset)

@@ -1,0 +1,103 @@
+"""The Asset Browser: the gallery in it, and what is dragged out of it into the 3D view."""
+
+from __future__ import annotations
+
+import bpy
+
+from tests.gui.inside.artist import Artist, Pauses, Point
+
+_TILE = (50, 60)  # pixels from the upper left corner of the browser to the middle of its first asset
+
+
+def _browser(artist: Artist, catalog: str) -> Pauses:
+    """The lower half of the 3D view becomes an Asset Browser that shows a catalog of our library."""
+    library, gallery = artist.part("library"), artist.part("gallery").read()
+    yield from artist.until(lambda: len(list(library.folder().glob("*.blend"))) == len(gallery), "the library is made")
+    with artist.in_view():
+        bpy.ops.screen.area_split(direction="HORIZONTAL", factor=0.4)
+    yield 0.3
+    lower = min((area for _, area in artist.windows_areas()), key=lambda area: area.y)
+    lower.ui_type = "ASSETS"
+    yield 0.5
+    parameters = artist.area(0, "FILE_BROWSER").spaces.active.params
+    parameters.asset_library_reference = library.NAME
+    parameters.catalog_id = library._CATALOGS[catalog]
+    yield 1.5
+
+
+def _first_tile(artist: Artist) -> Point:
+    region = artist.region(0, "WINDOW", "FILE_BROWSER")
+    return artist.on_screen(region, _TILE[0], region.height - _TILE[1])
+
+
+def _boxes(artist: Artist) -> list[bpy.types.Object]:
+    return [thing for thing in artist.scene.objects if thing.neural_assets.is_box]
+
+
+def asset_dragged(artist: Artist) -> Pauses:
+    """An object of the gallery that is dropped on the floor stands there; dropped on a box, it replaces its asset."""
+    bpy.data.meshes.remove(bpy.data.meshes["Cube"])
+    yield from _browser(artist, "Neural Assets/Gallery/Objects")
+    yield from artist.look("browser")
+    yield from artist.drag(_first_tile(artist), artist.place_of((0, -1, 0)))
+    yield from artist.until(lambda: _boxes(artist), "a box is there")
+    yield 0.5
+    yield from artist.look("on-the-floor")
+    (box,) = _boxes(artist)
+    info, _ = artist.part("gallery").read()[box.neural_assets.asset]
+    assert max(abs(a - b) for a, b in zip(box.dimensions, info.size, strict=True)) < 1e-3
+    assert abs(box.location.z) < 1e-3 and (box.location.xy - artist.scene.cursor.location.xy).length < 1.5
+
+    with artist.in_view():
+        bpy.ops.neural_assets.add_asset(asset="old", asset_name="Old", size=(2, 2, 2), location=(1, 3, 0))
+        bpy.ops.ed.undo_push(message="Another box")
+    yield from artist.drag(_first_tile(artist), artist.place_of((1, 3, 1)))
+    old = lambda: artist.scene.objects["Old"].neural_assets.asset  # noqa: E731
+    yield from artist.until(lambda: old() == info.id, "the box carries the asset")
+    yield 0.3
+    yield from artist.look("on-a-box")
+    assert len(_boxes(artist)) == 2 and len(bpy.data.meshes) == 2, "nothing was added"
+    yield from artist.move(artist.place_of((0, 0, 3)))
+    yield from artist.key("ctrl+z")
+    yield from artist.until(lambda: old() == "old", "one step back")
+    assert len(_boxes(artist)) == 2
+    yield from artist.key("ctrl+shift+z")
+    yield from artist.until(lambda: old() == info.id, "and forth")
+    yield 1.0
+    assert len(_boxes(artist)) == 2 and old() == info.id, "nothing is dropped again"
+
+
+def asset_dragged_in_decimetres(artist: Artist) -> Pauses:
+    """A box has its asset's true size where the scene's unit is not the metre."""
+    bpy.data.meshes.remove(bpy.data.meshes["Cube"])
+    artist.scene.unit_settings.scale_length = 0.1
+    with artist.in_view():
+        bpy.ops.ed.undo_push(message="Decimetres")
+    yield from _browser(artist, "Neural Assets/Gallery/Objects")
+    yield from artist.drag(_first_tile(artist), artist.place_of((0, 0, 0)))
+    gallery = artist.part("gallery").read()
+
+    def is_true() -> bool:
+        sizes = [(thing.dimensions, gallery[thing.neural_assets.asset][0].size) for thing in _boxes(artist)]
+        return bool(sizes) and all(abs(a * 0.1 - b) < 1e-4 for a, b in zip(*sizes[0], strict=True))
+
+    yield from artist.until(is_true, "a box of its true size")
+    yield 0.3
+    yield from artist.look("large")
+    assert len(_boxes(artist)) == 1
+
+
+def background_dragged(artist: Artist) -> Pauses:
+    """A background of the gallery becomes the scene's; its World does not stay."""
+    world = artist.scene.world.name
+    yield from _browser(artist, "Neural Assets/Gallery/Backgrounds")
+    yield from artist.drag(_first_tile(artist), artist.place_of((0, 0, 2)))
+    settings = lambda: artist.scene.neural_assets  # noqa: E731
+    yield from artist.until(lambda: settings().background, "the scene has a background")
+    yield 0.3
+    yield from artist.look("background")
+    assert settings().background in artist.part("gallery").read() and settings().background_name
+    assert artist.scene.world.name == world and len(bpy.data.worlds) == 1
+    yield from artist.key("ctrl+z")
+    yield from artist.until(lambda: not settings().background, "one step back")
+    assert artist.scene.world.name == world
