@@ -186,7 +186,8 @@ class NeuralAssetsPipeline(DiffusionPipeline):
         BoxError, CameraError. Equal arguments give equal pictures.
         """
         scene, settings = scene.checked(), (settings or RenderSettings()).checked()
-        clock, pause = Clock(), pause_of(cancel)
+        clock = Clock()
+        pause = clock.beside(pause_of(cancel))
         prepared = self._prepare(scene)
         posed = pose_scene(scene, settings, prepared, self.size, self._execution_device)
         clock.mark("geometry")

@@ -85,7 +85,7 @@ class Jobs:
             self.cancel_run(run)
             return
         job = self.scheduler.find(client, target)
-        if job is not None and job is self.scheduler.running:
+        if job is not None and job in self.scheduler.at_work:
             self.model.cancel(job, soft=False)
         elif job is not None:
             self.scheduler.remove([job])
@@ -99,9 +99,9 @@ class Jobs:
 
     def cancel_run(self, run: Run) -> None:
         """The frame of a sequence that was stopped."""
-        running = self.scheduler.running
-        if running is not None and running.run is run:
-            self.model.cancel(running, soft=False)
+        for job in self.scheduler.at_work:
+            if job.run is run:
+                self.model.cancel(job, soft=False)
 
     def drop_client(self, client: bytes) -> None:
         """A silent client's work ends; it is told in case that it is only slow."""
@@ -109,33 +109,33 @@ class Jobs:
         self.scheduler.remove(waiting)
         for job in waiting:
             self._refuse(job, _SILENT)
-        running = self.scheduler.running
-        if running is not None and running.client == client:
-            self.model.cancel(running, soft=False)
+        for job in self.scheduler.at_work:
+            if job.client == client:
+                self.model.cancel(job, soft=False)
 
     # --- the worker ---
 
     def pump(self) -> None:
-        """Hand the worker its next job; without a worker, end what waits with its sentence."""
+        """Hand the worker its next job, or a preview beside the one it has; without a worker, end what waits with its
+        sentence."""
         if self.model.state is ModelState.FAILED and self.model.problem is not None:
             waiting = self.scheduler.all_waiting()
             self.scheduler.remove(waiting)
             for job in waiting:
                 self._refuse(job, self.model.problem)
-        if self.model.is_free:
-            job = self.scheduler.next()
+        if self.model.is_loaded:
+            job = self.scheduler.next() or self.scheduler.next_guest()
             if job is not None:
                 self.model.run(job)
 
     def take(self, frames: Sequence[bytes]) -> None:
         """A message of the worker."""
-        taken = self.model.take(frames)
-        if taken is None:
-            return
-        job, final, event = taken
-        assert job is not None
-        if final:
-            self.scheduler.finish()
+        for job, final, event in self.model.take(frames):
+            if final:
+                self.scheduler.finish(job)
+            self._tell(job, event)
+
+    def _tell(self, job: Job, event: Sequence[bytes]) -> None:
         if not event:
             self._worker_died(job)
         elif job.run is not None:

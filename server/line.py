@@ -15,9 +15,7 @@ from .sequence_runs import Run, SequenceRuns
 def jobs_in_line(scheduler: Scheduler, runs: SequenceRuns, clients: Clients, asking: bytes) -> tuple[JobInfo, ...]:
     """In their order. A sequence is one job, whichever of its frames is at work."""
     running = scheduler.running
-    found: list[JobInfo] = []
-    if running is not None and running.run is None:
-        found.append(_job(running, JobState.RUNNING, clients, asking))
+    found = [_job(job, JobState.RUNNING, clients, asking) for job in scheduler.at_work if job.run is None]
     waiting = [_job(job, JobState.WAITING, clients, asking) for job in scheduler.all_waiting() if job.run is None]
     for run in runs.unfinished():
         at_work = run.drawing and not scheduler.of_run(run) and (running is None or running.run is run)

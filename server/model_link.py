@@ -1,4 +1,4 @@
-"""The worker as the broker sees it: its state in words, started again when it dies, one job at a time."""
+"""The worker as the broker sees it: its state in words, started again when it dies, the jobs that it has."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class ModelLink:
         self.problem: ProtocolError | None = None
         self.device = ""
         self.versions: dict[str, str] = {}
-        self.job: Job | None = None  # with the worker
+        self._jobs: dict[int, Job] = {}  # with the worker, by their numbers
         self._deaths = 0
         self._number = 0
         self._process: WorkerProcess | None = None
@@ -62,8 +62,9 @@ class ModelLink:
             self.start()
 
     @property
-    def is_free(self) -> bool:
-        return self.state is ModelState.READY and self.job is None
+    def is_loaded(self) -> bool:
+        """Whether the worker takes jobs: one, and a preview beside it, which it draws in a pause of that one."""
+        return self.state in (ModelState.READY, ModelState.WORKING)
 
     @property
     def memory_bytes(self) -> int:
@@ -78,35 +79,37 @@ class ModelLink:
 
     def run(self, job: Job) -> None:
         assert self._process is not None
-        self.job, self.state = job, ModelState.WORKING
+        self._jobs[job.number], self.state = job, ModelState.WORKING
         self._process.run(job.number, job.frames)
 
     def cancel(self, job: Job, soft: bool) -> None:
         """soft: let a picture that nobody waits for any more show its first step."""
-        if self.job is job and self._process is not None:
+        if job.number in self._jobs and self._process is not None:
             self._process.cancel(job.number, soft)
 
-    def take(self, frames: Sequence[bytes]) -> tuple[Job | None, bool, Sequence[bytes]] | None:
-        """A message of the worker: (job, final, event's frames), or None when it was about the worker itself.
+    def take(self, frames: Sequence[bytes]) -> list[tuple[Job, bool, Sequence[bytes]]]:
+        """A message of the worker: (job, final, event's frames); nothing when it was about the worker itself.
 
-        For a worker that died, the event's frames are empty and `problem` says why.
+        For the jobs of a worker that died, the event's frames are empty and `problem` says why.
         """
         if int(frames[0]) != self._number:
-            return None  # of a worker before this one
+            return []  # of a worker before this one
         if frames[1] == DIED:
-            job, self.job = self.job, None
+            lost, self._jobs = self._jobs, {}
             self._died()
-            return (job, True, ()) if job is not None else None
+            return [(job, True, ()) for job in lost.values()]
         head = msgpack.unpackb(frames[1])
         if "state" in head:
             self._state(head)
-            return None
-        job = self.job
-        if job is None or head["job"] != job.number:
-            return None
+            return []
+        job = self._jobs.get(head["job"])
+        if job is None:
+            return []
         if head["final"]:
-            self.job, self.state, self._deaths = None, ModelState.READY, 0
-        return job, head["final"], frames[2:]
+            del self._jobs[job.number]
+            self._deaths = 0
+            self.state = ModelState.WORKING if self._jobs else ModelState.READY
+        return [(job, head["final"], frames[2:])]
 
     def stop(self) -> None:
         if self._process is not None:

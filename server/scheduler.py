@@ -2,7 +2,8 @@
 
 Previews go first, and one view has at most one waiting: a newer one replaces it, and makes a running one stale. Jobs
 (encode, render) go in the order in which they came. Frames of sequences go when nothing else waits. So that a viewport
-that moves all the time does not keep jobs waiting for ever, every fourth picture is a job's when one waits.
+that moves all the time does not keep jobs waiting for ever, every fourth picture is a job's when one waits. While a job
+or a frame runs, one preview at a time may be its guest: the worker draws it in a pause between two steps.
 """
 
 from __future__ import annotations
@@ -41,6 +42,7 @@ class Scheduler:
 
     def __init__(self) -> None:
         self.running: Job | None = None
+        self.guest: Job | None = None  # a preview that is with the worker beside the running job
         self._previews: dict[tuple[bytes | None, str], Job] = {}
         self._jobs: deque[Job] = deque()
         self._frames: deque[Job] = deque()
@@ -49,6 +51,11 @@ class Scheduler:
     @property
     def waiting(self) -> int:
         return len(self._previews) + len(self._jobs) + len(self._frames)
+
+    @property
+    def at_work(self) -> list[Job]:
+        """With the worker."""
+        return [job for job in (self.running, self.guest) if job is not None]
 
     @property
     def views(self) -> Container[tuple[bytes | None, str] | None]:
@@ -76,9 +83,8 @@ class Scheduler:
         return replaced
 
     def stale(self) -> Job | None:
-        """The running preview, when a newer one of its view waits."""
-        running = self.running
-        return running if running is not None and running.view in self._previews else None
+        """The preview at work, when a newer one of its view waits."""
+        return next((job for job in self.at_work if job.view in self._previews), None)
 
     def again(self, job: Job) -> None:
         """Put a job back at the front."""
@@ -91,16 +97,28 @@ class Scheduler:
         others = self._jobs or self._frames
         if self._previews and not (others and self._in_a_row >= PREVIEWS_IN_A_ROW):
             self._in_a_row += 1
-            self.running = self._previews.pop(next(iter(self._previews)))
+            self.running = self._first_preview()
         elif others:
             self._in_a_row = 0
             self.running = others.popleft()
         return self.running
 
-    def finish(self) -> Job | None:
-        """The running job has ended; returns it."""
-        job, self.running = self.running, None
-        return job
+    def next_guest(self) -> Job | None:
+        """Take a preview to go beside the running job; None when that is one itself, or has a guest."""
+        if self.running is None or self.running.view is not None or self.guest is not None or not self._previews:
+            return None
+        self.guest = self._first_preview()
+        return self.guest
+
+    def _first_preview(self) -> Job:
+        return self._previews.pop(next(iter(self._previews)))
+
+    def finish(self, job: Job) -> None:
+        """It has ended. A guest that is left runs by itself."""
+        if job is self.running:
+            self.running, self.guest = self.guest, None
+        elif job is self.guest:
+            self.guest = None
 
     def remove(self, jobs: Iterable[Job]) -> None:
         """Out of the queues."""
@@ -117,9 +135,10 @@ class Scheduler:
         return [job for job in self._frames if job.run is run]
 
     def find(self, client: bytes, request: int) -> Job | None:
-        """A client's waiting or running job by its number."""
-        running = [self.running] if self.running is not None else []
-        return next((j for j in [*running, *self._all()] if j.client == client and j.request.request == request), None)
+        """A client's job at work or waiting by its number."""
+        return next(
+            (j for j in [*self.at_work, *self._all()] if j.client == client and j.request.request == request), None
+        )
 
     def all_waiting(self) -> list[Job]:
         return self._all()

@@ -1,4 +1,5 @@
-"""The process that has the model: takes one job after the other from its standard input, answers on its output.
+"""The process that has the model: takes one job after the other from its standard input, answers on its output. A
+preview that comes while something else is drawn or encoded is drawn in that one's next pause.
 
 In:  [msgpack {"do": "run", "job": n}, the client's request as it came ...]
      [msgpack {"do": "cancel", "job": n, "soft": bool}]      soft: only after a first step was shown
@@ -17,6 +18,7 @@ import queue
 import sys
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
@@ -50,10 +52,13 @@ class _Job:
 
 
 class Worker:
-    """Runs jobs with a pipeline; `emit` sends frames to the server."""
+    """Runs jobs with a pipeline; `emit` sends frames to the server, `waiting` takes a job that waits, if any."""
 
-    def __init__(self, pipeline: NeuralAssetsPipeline, assets: Path, emit: Callable[[list[Any]], None]) -> None:
-        self.pipeline, self.folder, self.emit = pipeline, assets, emit
+    def __init__(
+        self, pipeline: NeuralAssetsPipeline, assets: Path, emit: Callable[[list[Any]], None],
+        waiting: Callable[[], _Job | None],
+    ) -> None:  # fmt: skip
+        self.pipeline, self.folder, self.emit, self.waiting = pipeline, assets, emit, waiting
         self.assets = LoadedAssets(assets)
 
     def run(self, job: _Job) -> None:
@@ -69,17 +74,26 @@ class Worker:
     def _answer(self, job: _Job) -> Event:
         request = job.request
         if isinstance(request, Encode):
-            return self._encode(request)
+            return self._encode(job, request)
         if isinstance(request, (Preview, Render)):
             return self._render(job, request)
         raise TypeError(f"the worker has no '{request.kind}'")
 
-    def _encode(self, request: Encode) -> Encoded:
+    def _pause(self, job: _Job) -> bool:
+        """Between parts of a job: whether it is to end. Others than previews let a preview that waits go first: one,
+        so that they go on however many come."""
+        if not job.stop() and not isinstance(job.request, Preview) and (guest := self.waiting()) is not None:
+            self.run(guest)
+        return job.stop()
+
+    def _encode(self, job: _Job, request: Encode) -> Encoded:
         assert request.camera is not None
         boxes = [convert.box(box) for box in request.boxes]
         camera = convert.camera(request.camera)
         masks = list(request.masks) or None
-        objects, background = self.pipeline.encode(request.image, boxes, camera, masks, request.ground)
+        objects, background = self.pipeline.encode(
+            request.image, boxes, camera, masks, request.ground, lambda: self._pause(job)
+        )
         named = [
             replace(asset, name=name, provenance={**request.provenance, **asset.provenance})
             for asset, name in zip(objects, request.names, strict=True)
@@ -99,7 +113,10 @@ class Worker:
             self._send(job, Progress(0, step + 1, steps, image=image), final=False)
 
         made = self.pipeline.render(
-            scene, convert.settings(request.settings), on_step if request.steps_shown else None, job.stop
+            scene,
+            convert.settings(request.settings),
+            on_step if request.steps_shown else None,
+            lambda: self._pause(job),
         )
         return Picture(
             0, made.image, made.object_index, made.depth, seed=request.settings.seed, timings=dict(made.timings),
@@ -118,6 +135,12 @@ class _Inbox:
         self.jobs: queue.SimpleQueue[_Job] = queue.SimpleQueue()
         self._open: dict[int, _Job] = {}
         threading.Thread(target=self._read, args=(pipe,), daemon=True).start()
+
+    def next(self) -> _Job | None:
+        """Without waiting for one."""
+        with suppress(queue.Empty):
+            return self.jobs.get_nowait()
+        return None
 
     def _read(self, pipe: BinaryIO) -> None:
         while (frames := read_frames(pipe)) is not None:
@@ -163,7 +186,7 @@ def main(settings: dict[str, str]) -> int:
         emit([msgpack.packb({"state": ModelState.FAILED.value, **words})])
         return 1
     emit([msgpack.packb({"state": ModelState.READY.value, **facts})])
-    worker = Worker(pipeline, Path(settings["assets"]), emit)
+    worker = Worker(pipeline, Path(settings["assets"]), emit, inbox.next)
     while True:
         worker.run(inbox.jobs.get())
 

@@ -20,7 +20,7 @@ def numbers(scheduler: Scheduler) -> list[int]:
     found = []
     while (job := scheduler.next()) is not None:
         found.append(job.request.request)
-        scheduler.finish()
+        scheduler.finish(job)
     return found
 
 
@@ -63,8 +63,33 @@ def test_a_moving_viewport_does_not_keep_a_job_waiting_for_ever():
         job = scheduler.next()
         assert job is not None
         done.append(job.request.request)
-        scheduler.finish()
+        scheduler.finish(job)
     assert done.index(100) == PREVIEWS_IN_A_ROW
+
+
+def test_a_preview_is_the_guest_of_a_job():
+    scheduler = Scheduler()
+    scheduler.add(render(1))
+    job = scheduler.next()
+    assert job is not None and scheduler.next_guest() is None
+    scheduler.add(preview(2))
+    scheduler.add(preview(3, "other"))
+    scheduler.add(render(4))
+    assert scheduler.next() is None
+    guest = scheduler.next_guest()
+    assert guest is not None and guest.request.request == 2 and scheduler.at_work == [job, guest]
+    assert scheduler.next_guest() is None, "one at a time"
+    assert scheduler.find(b"a", 2) is guest and scheduler.stale() is None
+    scheduler.add(preview(5))
+    assert scheduler.stale() is guest
+    scheduler.finish(guest)
+    other = scheduler.next_guest()
+    assert other is not None and other.request.request == 3
+    scheduler.finish(job)
+    assert scheduler.at_work == [other] and scheduler.next() is None, "it runs by itself now"
+    assert scheduler.next_guest() is None, "previews have no guests"
+    scheduler.finish(other)
+    assert numbers(scheduler) == [5, 4]
 
 
 def test_what_a_client_asked_for_can_be_found_counted_and_removed():

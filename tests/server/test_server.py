@@ -240,15 +240,30 @@ def test_everybody_sees_the_line_and_cancels_their_own(client, background, posed
     client.delete_sequence(job.job)
 
 
+def test_a_preview_does_not_wait_for_a_render(client, background, posed):
+    alone = client.render(posed(3), LONG)
+    for ask in (Render(scene=posed(3), settings=LONG), Sequence(frames=(posed(3),), settings=LONG, name="One")):
+        running = background.submit(ask)
+        first(running, Progress)
+        for degrees in (4, 5):
+            made = client.preview(posed(degrees), SMALL)
+            assert made.image.shape == (64, 64, 3)
+        assert {job.kind for job in client.status().jobs} == {ask.kind}, "it is still at work"
+        last, before = final(running)
+        drawn = last if isinstance(last, Picture) else next(e for e in before if isinstance(e, SequenceFrame))
+        assert isinstance(drawn, Picture) and np.array_equal(drawn.image, alone.image)
+
+
 def test_encodings_and_previews_stand_in_the_line(client, background, posed):
     running = background.submit(Render(scene=posed(), settings=LONG))
     first(running, Progress)
-    view = background.submit(Preview(scene=posed(), settings=SMALL, view="3D view"))
+    view = background.submit(Preview(scene=posed(), settings=LONG, view="3D view"))
     cups = background.submit(
         Encode(image=picture(), boxes=(box(x=-0.7), box(x=0.7)), camera=camera(), names=("Cup", "Jar"))
     )
     jobs = until(lambda: (jobs := client.status().jobs)[2:] and jobs)
     assert [(job.kind, job.name) for job in jobs[1:]] == [("preview", "3D view"), ("encode", "Cup, Jar")]
+    assert [job.state for job in jobs] == [JobState.RUNNING, JobState.RUNNING, JobState.WAITING]
     running.cancel()
     assert isinstance(final(view)[0], Picture) and isinstance(final(cups)[0], Encoded)
 
@@ -403,10 +418,13 @@ def test_a_killed_worker_ends_one_picture_and_comes_back(server, background, pos
     running = background.submit(Render(scene=posed(), settings=LONG))
     sequence_frames = tuple(posed(7 * i) for i in range(2))
     first(running, Progress)
+    guest = background.submit(Preview(scene=posed(1), settings=LONG))
+    first(guest, Progress)
     worker = server.children()
     os.kill(worker[0].pid, signal.SIGKILL)
-    last, _ = final(running)
-    assert isinstance(last, Failed) and last.code is ErrorCode.WORKER
+    for pending in (guest, running):
+        last, _ = final(pending)
+        assert isinstance(last, Failed) and last.code is ErrorCode.WORKER
     assert "was killed" in last.sentence and "nothing else" in last.sentence
     assert gone(worker)
     with Client(server.address, timeout=30) as client:
