@@ -26,6 +26,7 @@ from . import (
     sequences,
     session,
     thumbnails,
+    written,
 )
 
 _PARTS = (
@@ -36,6 +37,7 @@ _PARTS = (
     masks,
     keeping,
     sequences,
+    written,
     operators,
     library,
     drops,

@@ -40,7 +40,7 @@ def is_whole(path: Path) -> bool:
         with open(path, "rb") as file:
             start = file.read(8)
             file.seek(max(0, size - 12))
-            end = file.read()
+            end = file.read(12)
     except OSError:
         return False
     for magic, last in _ENDS.items():

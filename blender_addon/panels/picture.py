@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import bpy
 
-from .. import colour, compat, sequences
+from .. import colour, compat, sequences, written
 from ..session import bridge
 from .choice import BackgroundsPopover, draw_choice
 from .common import Sidebar, sentence
@@ -99,6 +99,8 @@ class OutputInSidebar(_Sub):
 
     def draw(self, context: bpy.types.Context) -> None:
         render, column = context.scene.render, _column(self.layout, keyed=False)
+        if written.problem:
+            sentence(column, context, written.problem)
         column.prop(render, "filepath", text="")
         column.prop(render.image_settings, "file_format")
         column.prop(render, "resolution_percentage", text="Resolution")

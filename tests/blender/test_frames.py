@@ -181,3 +181,17 @@ def test_a_video_has_all_frames(scene, server, animation):
     (video,) = animation.iterdir()
     clip = bpy.data.movieclips.load(str(video))
     assert clip.frame_duration == 5 and tuple(clip.size) == (96, 64)
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="a disk that is always full is Linux's")
+def test_a_file_that_a_full_disk_cut_off_is_said(addon, scene, server, box, tmp_path, capfd):
+    box()
+    full = tmp_path / "full.png"
+    full.symlink_to("/dev/full")
+    scene.render.filepath = str(full)
+    bpy.ops.render.render(write_still=True)
+    assert "full.png' is cut off: its disk is full" in addon("written").problem
+    assert "full.png' is cut off" in capfd.readouterr().err
+    scene.render.filepath = str(tmp_path / "whole.png")
+    bpy.ops.render.render(write_still=True)
+    assert addon("written").problem == ""
