@@ -15,6 +15,7 @@ from . import (
     engine,
     guides,
     keeping,
+    keymap,
     library,
     masks,
     new_scene,
@@ -47,6 +48,7 @@ _PARTS = (
     overlays,
     colour,
     new_scene,
+    keymap,
 )
 
 

@@ -37,10 +37,10 @@ _view: tuple[np.ndarray, Stamp, str] | None = None  # the newest refined view: p
 class HistoryItem(bpy.types.PropertyGroup):
     """A line of the list; `name` is the picture's id."""
 
-    words: StringProperty()
-    kind: StringProperty()
-    pinned: BoolProperty()
-    path: StringProperty()
+    words: StringProperty(name="Words", description="Time and size of the picture")
+    kind: StringProperty(name="Kind", description="What it was made by")
+    pinned: BoolProperty(name="Pinned", description="Whether it is never deleted by itself")
+    path: StringProperty(name="Path", description="Its file")
 
 
 def history() -> History:

@@ -8,6 +8,7 @@ import shlex
 import bpy
 from bpy.props import BoolProperty, IntProperty, StringProperty
 
+from . import keymap
 from .bridge import Target
 from .installer import environment_python, is_installed
 from .protocol.address import DEFAULT_ADDRESS
@@ -82,6 +83,8 @@ class NeuralAssetsPreferences(bpy.types.AddonPreferences):
         heading = column.column(heading="History")
         heading.prop(self, "history_views")
         heading.prop(self, "history_megabytes")
+        column.separator()
+        keymap.draw(column, context)
 
 
 def get() -> NeuralAssetsPreferences:

@@ -32,7 +32,9 @@ class SceneSettings(bpy.types.PropertyGroup):
     """How this scene is drawn."""
 
     background: StringProperty(name="Background", description="Id of the background asset", **_FIXED)
-    background_name: StringProperty(name="Background's name", **_FIXED)
+    background_name: StringProperty(
+        name="Background's name", description="What people call the background asset", **_FIXED
+    )
     reference: PointerProperty(
         name="Reference picture", type=bpy.types.Image, description="The picture that the boxes are encoded from"
     )
@@ -105,6 +107,7 @@ class SceneSettings(bpy.types.PropertyGroup):
     )
     colours: EnumProperty(
         name="Colours",
+        description="Whether the scene's view transform may change the model's colours",
         default="EXACT",
         update=_colours_changed,
         options=set(),
@@ -128,7 +131,7 @@ class ObjectSettings(bpy.types.PropertyGroup):
 
     is_box: BoolProperty(name="Box", description="This object's bounding box is posed for the model", **_FIXED)
     asset: StringProperty(name="Asset", description="Id of the asset that the box carries", **_FIXED)
-    asset_name: StringProperty(name="Asset's name", **_FIXED)
+    asset_name: StringProperty(name="Asset's name", description="What people call the asset", **_FIXED)
     seen_as: StringProperty(name="Asset made last", description="Id of the asset that was encoded last", **_FIXED)
     seen_in: StringProperty(name="Picture", description="Name of the picture that it was encoded from", **_FIXED)
     guidance: FloatProperty(
@@ -152,7 +155,9 @@ class WorldSettings(bpy.types.PropertyGroup):
     """The background that comes with a World of the asset library, for the scene that it is dropped into."""
 
     background: StringProperty(name="Background", description="Id of the background asset", options=set())
-    background_name: StringProperty(name="Background's name", options=set())
+    background_name: StringProperty(
+        name="Background's name", description="What people call the background asset", options=set()
+    )
 
 
 CLASSES = (SceneSettings, ObjectSettings, WorldSettings)

@@ -36,9 +36,21 @@ def set_project(folder: str) -> None:
     bpy.context.preferences.addons[MODULE].preferences.project = folder
 
 
-def main() -> None:
+def arguments() -> list[str]:
+    """The words that are for the script: after "--" in a Blender, all in the `bpy` module."""
     after = sys.argv.index("--") if "--" in sys.argv else 0
-    archive, *project = sys.argv[after + 1 :]
+    return sys.argv[after + 1 :]
+
+
+def leave(code: int) -> None:
+    """End at once: bpy 4.5 can hang at its end while classes are registered."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
+
+
+def main() -> None:
+    archive, *project = arguments()
     install(archive)
     if project:
         set_project(project[0])
@@ -47,5 +59,4 @@ def main() -> None:
 
 if __name__ == "__main__":
     main()
-    sys.stdout.flush()
-    os._exit(0)  # bpy 4.5 can hang at its end while classes are registered
+    leave(0)

@@ -38,7 +38,13 @@ class AddBox(bpy.types.Operator):
     bl_options = {"REGISTER", "UNDO"}
 
     size: FloatVectorProperty(
-        name="Size", default=(0.5, 0.5, 0.5), min=1e-3, soft_max=10.0, subtype="XYZ_LENGTH", unit="LENGTH"
+        name="Size",
+        description="Full extents: width, depth and height",
+        default=(0.5, 0.5, 0.5),
+        min=1e-3,
+        soft_max=10.0,
+        subtype="XYZ_LENGTH",
+        unit="LENGTH",
     )
 
     def execute(self, context: bpy.types.Context) -> Result:
@@ -62,7 +68,7 @@ class UseAsBox(bpy.types.Operator):
     bl_label = "Use as box"
     bl_options = {"REGISTER", "UNDO"}
 
-    use: bpy.props.BoolProperty(name="Use", default=True)
+    use: bpy.props.BoolProperty(name="Use", description="Whether they are boxes", default=True)
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:

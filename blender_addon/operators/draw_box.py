@@ -53,7 +53,7 @@ class _Sketch:
             ("MOUSE_LMB", "Next"),
             *((("MOUSE_MMB", "Wheel turns"),) if self.box.has_corner else ()),
             ("EVENT_R", "Next direction"),
-            ("EVENT_E", "Base by two corners" if self.box.by_edge else "Base by an edge"),
+            *(() if self.box.has_corner else (("EVENT_E", "Base by two corners" if self.box.by_edge else "Base by an edge"),)),
             ("EVENT_CTRL", f"Steps of {guides.length(bpy.context.scene, self.box.step)}"),
             ("EVENT_TAB", f"Type the {_SIDES[self.field].lower()}"),
             ("EVENT_BACKSPACE", "Back"),
@@ -75,8 +75,10 @@ class _Sketch:
         strokes.lines(points[seen] if tall else points[seen[:4]], strokes.WHITE, 1.5)
         strokes.lines(points[[[0, 1]]], strokes.Y_AXIS, 3.0)  # the front
         strokes.words("Front", points[[0, 1]].mean(0) - np.array([14, 16]) * strokes.scale(), strokes.Y_AXIS, 11)
+        sizes = self._sizes(context.scene)
         at = self.pixel + np.array([18.0, 14.0]) * strokes.scale()
-        strokes.words(self._sizes(context.scene), at, size=13)
+        at[0] = min(at[0], context.region.width - strokes.width(sizes, 13) - 8)
+        strokes.words(sizes, at, size=13)
         yaw = f"{math.degrees(box.drawn().yaw):.1f}°".replace("-0.0°", "0.0°")
         strokes.words(yaw, at - np.array([0.0, 18.0]) * strokes.scale(), size=12)
 
@@ -109,7 +111,13 @@ class DrawBox(OnPicture, bpy.types.Operator):
         options={"SKIP_SAVE"},
     )  # fmt: skip
     size: FloatVectorProperty(
-        name="Size", default=(0.5, 0.5, 0.5), min=1e-3, soft_max=10.0, subtype="XYZ_LENGTH", unit="LENGTH"
+        name="Size",
+        description="Full extents: width, depth and height",
+        default=(0.5, 0.5, 0.5),
+        min=1e-3,
+        soft_max=10.0,
+        subtype="XYZ_LENGTH",
+        unit="LENGTH",
     )
     yaw: FloatProperty(name="Turn", description="About the vertical axis", unit="ROTATION", options={"SKIP_SAVE"})
 

@@ -31,6 +31,7 @@ class Encode(Conversation, bpy.types.Operator):
 
     which: EnumProperty(
         name="Boxes",
+        description="Which boxes are encoded",
         default="ALL",
         items=(("ALL", "All", "All visible boxes"), ("SELECTED", "Selected", "The selected boxes, without background")),
     )

@@ -28,7 +28,9 @@ class AddAsset(_Carries):
     location: FloatVectorProperty(
         name="Location", subtype="TRANSLATION", options={"SKIP_SAVE"}, description="Where it stands"
     )
-    rotation: FloatVectorProperty(name="Rotation", subtype="EULER", options={"SKIP_SAVE"})
+    rotation: FloatVectorProperty(
+        name="Rotation", description="How it is turned", subtype="EULER", options={"SKIP_SAVE"}
+    )
     size: FloatVectorProperty(
         name="Size",
         min=0.0,

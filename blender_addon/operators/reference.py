@@ -25,7 +25,9 @@ class LoadReference(bpy.types.Operator):
     bl_label = "Load reference picture"
     bl_options = {"REGISTER", "UNDO"}
 
-    filepath: StringProperty(name="Picture", subtype="FILE_PATH", options={"SKIP_SAVE"})
+    filepath: StringProperty(
+        name="Picture", description="The picture's file", subtype="FILE_PATH", options={"SKIP_SAVE"}
+    )
     filter_image: BoolProperty(default=True, options={"HIDDEN"})
     focal_length: FloatProperty(
         name="Focal length",

@@ -35,7 +35,9 @@ class LoadSettings(Restores, bpy.types.Operator):
     bl_label = "Load settings from picture"
     bl_options = {"REGISTER", "UNDO"}
 
-    filepath: StringProperty(name="Picture", subtype="FILE_PATH", options={"SKIP_SAVE"})
+    filepath: StringProperty(
+        name="Picture", description="The picture's file", subtype="FILE_PATH", options={"SKIP_SAVE"}
+    )
     filter_glob: StringProperty(default="*.png;*.jpg;*.jpeg;*.exr", options={"HIDDEN"})
 
     def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> Result:

@@ -12,31 +12,50 @@ from mathutils import Matrix
 
 from .. import camera as cameras
 from .. import guides, vanishing
-from ..camera_sketch import EYE_HEIGHT, LinesSketch, RectangleSketch, crossing, known_focal
+from ..camera_sketch import EYE_HEIGHT, CameraSketch, LinesSketch, RectangleSketch, crossing, known_focal
 from ..picture_view import picture_view, window_region
 from ..protocol.errors import ErrorCode, ProtocolError
 from .common import Result, sentences
 from .on_picture import OnPicture, pixel_of
 from .reference import camera_of, require_shape, set_lens
 
+_OLD_FLOOR = ("show_floor", "show_axis_x", "show_axis_y", "show_cursor", "show_object_origins")
 _OPENCV = np.diag([1.0, -1.0, -1.0])  # Blender's camera looks along -z with y up
 
 
 class DrawnLine(bpy.types.PropertyGroup):
     """A line on the picture, in widths and heights from its upper left."""
 
-    start: FloatVectorProperty(name="Start", size=2)
-    end: FloatVectorProperty(name="End", size=2)
+    start: FloatVectorProperty(name="Start", description="Where the line begins", size=2)
+    end: FloatVectorProperty(name="End", description="Where the line ends", size=2)
     direction: IntProperty(name="Direction", description="Lines of one number are parallel in the world", max=1, min=0)
 
 
 class _FromPicture(OnPicture):
     """What both operators share."""
 
+    _shown: dict[str, bool] | None = None  # Blender's own floor and axes, which are the old camera's
+
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
         cls.poll_message_set("Load a reference picture first")
         return context.scene.neural_assets.reference is not None
+
+    def begin(self, context: bpy.types.Context, sketch: CameraSketch) -> Result:
+        overlay = context.space_data.overlay
+        self._shown = {name: getattr(overlay, name) for name in _OLD_FLOOR}
+        for name in _OLD_FLOOR:
+            setattr(overlay, name, False)
+        guides.solving.add(context.area.as_pointer())
+        return super().begin(context, sketch)
+
+    def end(self, context: bpy.types.Context) -> None:
+        guides.solving.discard(self._area)
+        if self._shown is not None and context.area is not None and context.area.type == "VIEW_3D":
+            for name, shown in self._shown.items():
+                setattr(context.space_data.overlay, name, shown)
+        self._shown = None
+        super().end(context)
 
     def look_through_camera(self, context: bpy.types.Context) -> None:
         """Raises ProtocolError when nothing can be drawn on the picture here."""
