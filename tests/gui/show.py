@@ -31,6 +31,7 @@ class Report:
     code: int
     version: str = ""
     steps: dict[str, dict] = field(default_factory=dict)
+    at_work: dict = field(default_factory=dict)  # figures of the step that was not finished
 
     def problem_of(self, step: str) -> str:
         """Why a step failed; empty when it did not."""
@@ -48,8 +49,9 @@ def play(
     seconds: int | None = None,
     settings: Mapping[str, object] | None = None,
     address: str = "",
+    package: str = "tests.gui.steps",
 ) -> Report:
-    """Run steps ("module.function" of tests/gui/steps) in one session.
+    """Run steps ("module.function" of the package) in one session.
 
     folder: for screenshots, log and report (out/gui/NAME); settings: for the steps; address: a server other than the
     fake one.
@@ -63,7 +65,7 @@ def play(
     stage = Stage(folder)
     order = {
         "root": str(ROOT), "out": str(folder), "port": stage.port, "key": stage.key.hex(), "steps": list(steps),
-        "settings": dict(settings or {}), "address": address or stage.address(),
+        "settings": dict(settings or {}), "address": address or stage.address(), "package": package,
     }  # fmt: skip
     (folder / "order.json").write_text(json.dumps(order))
     limit = seconds or START_SECONDS + STEP_SECONDS * len(steps)
@@ -86,4 +88,4 @@ def _report(folder: Path, code: int) -> Report:
         told = json.loads((folder / "report.json").read_text())
     except (OSError, ValueError):
         return Report(folder, code)
-    return Report(folder, code, told["version"], told["steps"])
+    return Report(folder, code, told["version"], told["steps"], told["at_work"])

@@ -15,6 +15,10 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from server.fake import Say
+from server.protocol.errors import ErrorCode
+from server.protocol.events import Failed
+
 from . import mark
 from .box_server import BoxServer
 
@@ -66,6 +70,10 @@ class Stage:
     def silence(self) -> None:
         """The server stays connected and says nothing any more, until `revive`."""
         self.server.hang()
+
+    def fail_next(self, kind: str) -> None:
+        """The next request of this kind ends as it does when the server's worker dies."""
+        self.server.answer(kind, Say(Failed(0, ErrorCode.WORKER, "The worker ended.", "It is started again.")))
 
     def requests(self, kind: str) -> list[dict]:
         """What came of this kind so far: digest, steps, width, height where it has a scene."""

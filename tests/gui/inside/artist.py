@@ -36,10 +36,11 @@ Point = tuple[float, float]  # pixels of the screen, y downwards
 
 
 class Artist:
-    """`stage`: see `Stage`; `out`: folder of the screenshots; `settings`: those that the session was given."""
+    """`stage`: see `Stage`; `out`: folder of the screenshots; `settings`: those that the session was given; `save`:
+    writes the figures so far into the report."""
 
-    def __init__(self, stage: Line, out: Path, address: str, settings: dict) -> None:
-        self.stage, self.out, self.address, self.settings = stage, out, address, settings
+    def __init__(self, stage: Line, out: Path, address: str, settings: dict, save: Callable[[], None]) -> None:
+        self.stage, self.out, self.address, self.settings, self.save = stage, out, address, settings, save
         self.figures: dict[str, object] = {}  # what a step measured, for the report
         self.step = ""  # name of the step at work
 

@@ -32,7 +32,7 @@ class Session:
     def __init__(self) -> None:
         self.out = Path(ORDER["out"])
         stage = Line(ORDER["port"], bytes.fromhex(ORDER["key"]))
-        self.artist = Artist(stage, self.out, ORDER["address"], ORDER["settings"])
+        self.artist = Artist(stage, self.out, ORDER["address"], ORDER["settings"], self.write)
         self.report = {"version": bpy.app.version_string, "steps": {}}
         self.pauses = self.steps()
 
@@ -49,15 +49,18 @@ class Session:
                 problem = traceback.format_exc() if not isinstance(error, AssertionError) else _place_of(error)
                 print(problem, flush=True)
                 yield from self.artist.look("failed")
-            told = {"seconds": time.monotonic() - start, "problem": problem, "figures": self.artist.figures}
+            self.artist.figures, figures = {}, self.artist.figures
+            told = {"seconds": time.monotonic() - start, "problem": problem, "figures": figures}
             self.report["steps"][name] = told
             self.write()
 
     def step(self, name: str) -> Iterator[float]:
         module, function = name.rsplit(".", 1)
-        yield from getattr(importlib.import_module(f"tests.gui.steps.{module}"), function)(self.artist)
+        yield from getattr(importlib.import_module(f"{ORDER['package']}.{module}"), function)(self.artist)
 
     def write(self) -> None:
+        """The report so far, with what the step at work has measured."""
+        self.report["at_work"] = self.artist.figures
         part = self.out / "report.part"
         part.write_text(json.dumps(self.report, indent=1))
         part.rename(self.out / "report.json")
