@@ -159,7 +159,7 @@ class FilmInProperties(_Film, _Properties):
 
 
 class MissingInProperties(_Missing, _Properties):
-    bl_idname = "NEURAL_ASSETS_PT_missing"
+    bl_idname = "NEURAL_ASSETS_PT_missing_frames"
     bl_context = "output"
     bl_parent_id = "RENDER_PT_output"
     bl_options = {"DEFAULT_CLOSED"}
