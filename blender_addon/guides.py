@@ -14,7 +14,7 @@ from .picture_view import PictureView, picture_view
 
 _HORIZON: strokes.Colour = (1.0, 0.8, 0.25)
 _handler: object = None
-drawing_on_picture: set[int] = set()  # areas whose operator shows guides of its own
+solving: set[int] = set()  # areas where a camera is being drawn, which shows guides of its own
 
 
 def draw() -> None:
@@ -23,7 +23,7 @@ def draw() -> None:
     scene, settings = context.scene, context.scene.neural_assets
     if settings.reference is None or not (settings.show_floor or settings.show_masks):
         return
-    if not context.space_data.overlay.show_overlays or context.area.as_pointer() in drawing_on_picture:
+    if not context.space_data.overlay.show_overlays or context.area.as_pointer() in solving:
         return
     view = picture_view(context)
     if view is None:

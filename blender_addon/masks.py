@@ -19,7 +19,7 @@ TINTS: tuple[strokes.Colour, ...] = (
     (0.20, 0.65, 1.00), (1.00, 0.55, 0.10), (0.35, 0.85, 0.30), (0.95, 0.30, 0.60),
     (0.65, 0.45, 1.00), (0.10, 0.85, 0.80), (1.00, 0.85, 0.15), (0.95, 0.35, 0.25),
 )  # fmt: skip
-_FILL, _OUTLINE = 0.32, 0.95  # opacity
+_FILL, _OUTLINE = 0.4, 1.0  # opacity
 _KEPT = 64  # masks at most
 
 _found: dict[str, Mask] = {}
@@ -56,7 +56,7 @@ def shown_boxes(scene: bpy.types.Scene) -> list[bpy.types.Object]:
 
 
 def draw_masks(scene: bpy.types.Scene, view: PictureView) -> None:
-    """Every object's outline and tint over the picture, with its box's name."""
+    """Every object's outline and tint over the picture."""
     shown = shown_boxes(scene)
     for key in {key for key in _textures if key[0] not in {thing.neural_assets.asset for thing in shown}}:
         del _textures[key]
@@ -71,10 +71,6 @@ def draw_masks(scene: bpy.types.Scene, view: PictureView) -> None:
         left, top, right, bottom = found.rectangle
         corners = view.to_pixels(np.array([[left, bottom], [right, top]]))
         draw.draw(_textures[key], (*corners[0], *corners[1]))
-        row, column = np.argwhere(found.mask > 127)[0]  # its topmost point
-        height, width = found.mask.shape
-        at = np.array([left + (right - left) * column / width, top + (bottom - top) * row / height])
-        strokes.words(thing.name, view.to_pixels(at) + np.array([-10.0, 7.0]) * strokes.scale(), TINTS[tint])
 
 
 def tinted(mask: np.ndarray, tint: strokes.Colour) -> np.ndarray:

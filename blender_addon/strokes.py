@@ -21,8 +21,8 @@ _CIRCLE = np.stack([np.cos(_ROUND), np.sin(_ROUND)], -1)
 
 
 def scale() -> float:
-    """Pixels of the screen for one of the interface."""
-    return bpy.context.preferences.system.ui_scale
+    """Pixels of the screen for one of the interface (which Blender does not know without a window)."""
+    return bpy.context.preferences.system.ui_scale or 1.0
 
 
 def lines(
@@ -74,6 +74,12 @@ def words(text: str, at: np.ndarray, colour: Colour = WHITE, size: float = 12.0)
     blf.position(0, float(at[0]), float(at[1]), 0)
     blf.draw(0, text)
     blf.disable(0, blf.SHADOW)
+
+
+def words_width(text: str, size: float = 12.0) -> float:
+    """Of a line of text, in pixels."""
+    blf.size(0, size * scale())
+    return blf.dimensions(0, text)[0]
 
 
 def _in_space(points: np.ndarray) -> np.ndarray:

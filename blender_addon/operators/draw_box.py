@@ -53,7 +53,11 @@ class _Sketch:
             ("MOUSE_LMB", "Next"),
             *((("MOUSE_MMB", "Wheel turns"),) if self.box.has_corner else ()),
             ("EVENT_R", "Next direction"),
-            *(() if self.box.has_corner else (("EVENT_E", "Base by two corners" if self.box.by_edge else "Base by an edge"),)),
+            *(
+                ()
+                if self.box.has_corner
+                else (("EVENT_E", "Base by two corners" if self.box.by_edge else "Base by an edge"),)
+            ),
             ("EVENT_CTRL", f"Steps of {guides.length(bpy.context.scene, self.box.step)}"),
             ("EVENT_TAB", f"Type the {_SIDES[self.field].lower()}"),
             ("EVENT_BACKSPACE", "Back"),
@@ -77,7 +81,7 @@ class _Sketch:
         strokes.words("Front", points[[0, 1]].mean(0) - np.array([14, 16]) * strokes.scale(), strokes.Y_AXIS, 11)
         sizes = self._sizes(context.scene)
         at = self.pixel + np.array([18.0, 14.0]) * strokes.scale()
-        at[0] = min(at[0], context.region.width - strokes.width(sizes, 13) - 8)
+        at[0] = min(at[0], context.region.width - strokes.words_width(sizes, 13) - 8)
         strokes.words(sizes, at, size=13)
         yaw = f"{math.degrees(box.drawn().yaw):.1f}°".replace("-0.0°", "0.0°")
         strokes.words(yaw, at - np.array([0.0, 18.0]) * strokes.scale(), size=12)

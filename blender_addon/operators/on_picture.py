@@ -11,7 +11,6 @@ from typing import Any, Protocol
 import bpy
 import numpy as np
 
-from .. import guides
 from ..picture_view import window_region
 from .common import Result, sentences
 
@@ -42,7 +41,6 @@ class OnPicture:
         """Show the sketch and listen."""
         self.sketch, self._area = sketch, context.area.as_pointer()
         self._handler = bpy.types.SpaceView3D.draw_handler_add(_draw, (sketch, self._area), "WINDOW", "POST_PIXEL")
-        guides.drawing_on_picture.add(self._area)
         context.window_manager.modal_handler_add(self)
         self.say(context)
         return {"RUNNING_MODAL"}
@@ -71,7 +69,6 @@ class OnPicture:
             return
         bpy.types.SpaceView3D.draw_handler_remove(self._handler, "WINDOW")
         self._handler = None
-        guides.drawing_on_picture.discard(self._area)
         if context.workspace is not None:
             context.workspace.status_text_set(None)
         if context.area is not None:

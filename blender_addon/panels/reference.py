@@ -62,7 +62,7 @@ class CameraPanel(_Step):
         layout.use_property_split = True
         layout.use_property_decorate = False
         column = layout.column(align=True)
-        column.operator("neural_assets.set_camera_from_lines", text="From lines", icon="LIGHT_SUN")
+        column.operator("neural_assets.set_camera_from_lines", text="From lines", icon="EMPTY_ARROWS")
         column.operator("neural_assets.set_camera_from_rectangle", text="From rectangle", icon="MESH_PLANE")
         column = layout.column()
         if scene.camera is not None and scene.camera.type == "CAMERA":
