@@ -17,11 +17,9 @@ class HistoryList(bpy.types.UIList):
     def draw_item(self, context, layout, data, item, icon, active_data, active_property, index=0, flt_flag=0) -> None:  # noqa: ANN001 - Blender's
         row = layout.row(align=True)
         row.label(text=item.words, icon_value=keeping.icon(item))
-        row.label(text={"render": "Render", "view": "View"}[item.kind])
-        pin = row.operator(
-            "neural_assets.history_pin", text="", icon="PINNED" if item.pinned else "UNPINNED", emboss=False
-        )
-        pin.name = item.name
+        row.label(text="", icon={"render": "RENDER_STILL", "view": "VIEW3D"}[item.kind])
+        pin = "PINNED" if item.pinned else "UNPINNED"
+        row.operator("neural_assets.history_pin", text="", icon=pin, emboss=False).name = item.name
 
 
 class HistoryMenu(bpy.types.Menu):
