@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 from .atlas import BACKGROUND, Atlas, fetch
+from .contact import contact_shade
 from .filters import box_max
 from .geometry import (
     NEAR,
@@ -41,6 +42,7 @@ from .splatting import splat
 
 FALLBACK = 0.3  # share of the way from a ray's entry to its exit where an unseen surface is assumed
 _FAR = 1e4  # metres: what is above the ground plane counts as this far away
+_SHADE_GRID = 256  # points along the longer side at which soft shadows are worked out
 
 
 @dataclass(frozen=True)
@@ -84,7 +86,7 @@ def carry(
     candidates = [_seen_candidate(sources, pixels, entry_map, depth_map)]
     for k in range(2):
         candidates.append(_box_candidate(sources, pixels, layers.slot[:, k], best, candidates[0]))
-    return _composite(candidates, _background(sources, camera, pixels), pixels)
+    return _composite(candidates, _background(sources, camera, pixels), _shade(sources, camera, boxes, pixels), pixels)
 
 
 class _Pixels:
@@ -197,12 +199,7 @@ def _box_candidate(sources, pixels: _Pixels, slot_map: Tensor, best: Tensor, see
 
 def _background(sources: Sources, camera: Camera, pixels: _Pixels) -> _Backdrop:
     frame = pixels.frame
-    target_to_world = rigid_inverse(camera.world_to_camera)
-    direction = rotate_each(target_to_world[frame], pixels.rays)
-    origin = target_to_world[frame, :3, 3]
-    drop = (sources.ground[frame] - origin[:, 2]) / torch.where(direction[:, 2].abs() < 1e-6, -1e-6, direction[:, 2])
-    distance = torch.where((drop > NEAR) & (drop < _FAR), drop, _FAR)
-    world = origin + direction * distance[:, None]
+    world, _ = _floor_points(sources.ground[frame], rigid_inverse(camera.world_to_camera)[frame], pixels.rays)
     there = sources.background_camera
     uvd = project_each(transform_each(there.world_to_camera[frame], world), there.intrinsics[frame])
     ahead = uvd[:, 2] > NEAR
@@ -213,6 +210,32 @@ def _background(sources: Sources, camera: Camera, pixels: _Pixels) -> _Backdrop:
     weight = torch.where(weight > 0.999, 1.0, weight * (weight > 0.5))
     in_picture = ahead & ((uvd[:, :2] > 0) & (uvd[:, :2] < 1)).all(-1)
     return _Backdrop(image, weight, in_picture.view(shape)[:, None], sources.background_view >= 0)
+
+
+def _shade(sources: Sources, camera: Camera, boxes: Boxes, pixels: _Pixels) -> Tensor:
+    """What boxes that were put somewhere take of the floor's light: a factor [B, 1, H, W], 1 where they do not."""
+    size = (pixels.height, pixels.width)
+    if pixels.count == 0:
+        return torch.ones(pixels.batch, 1, *size, device=pixels.rays.device)
+    scale = min(1.0, _SHADE_GRID / max(size))
+    rows, columns = (max(8, round(side * scale)) for side in size)
+    rays = camera_rays(pixel_centres(rows, columns, boxes.pose.device).view(1, -1, 2), camera.intrinsics)
+    world, on_floor = _floor_points(sources.ground[:, None], rigid_inverse(camera.world_to_camera)[:, None], rays)
+    factor = contact_shade(sources.before, boxes, world, sources.ground)
+    factor = torch.where(on_floor, factor, 1.0).view(pixels.batch, 1, rows, columns)
+    if size != (rows, columns):
+        factor = torch.nn.functional.interpolate(factor, size, mode="bilinear", align_corners=False)
+    return torch.where(factor < 0.999, factor, 1.0)
+
+
+def _floor_points(ground: Tensor, to_world: Tensor, rays: Tensor) -> tuple[Tensor, Tensor]:
+    """World points [..., 3] where rays [..., 3] meet the floor at height `ground` [...], or else far away, and whether
+    they meet it."""
+    direction, origin = rotate_each(to_world, rays), to_world[..., :3, 3]
+    drop = (ground - origin[..., 2]) / torch.where(direction[..., 2].abs() < 1e-6, -1e-6, direction[..., 2])
+    meets = (drop > NEAR) & (drop < _FAR)
+    distance = torch.where(meets, drop, _FAR)
+    return origin + direction * distance[..., None], meets
 
 
 def _filled(backdrop: _Backdrop, shown: Tensor) -> tuple[Tensor, Tensor]:
@@ -230,7 +253,7 @@ def _filled(backdrop: _Backdrop, shown: Tensor) -> tuple[Tensor, Tensor]:
     return torch.where(backdrop.valid[:, None, None, None], filled, 0.5), weight
 
 
-def _composite(candidates: list[_Candidate], backdrop: _Backdrop, pixels: _Pixels) -> Carried:
+def _composite(candidates: list[_Candidate], backdrop: _Backdrop, shade: Tensor, pixels: _Pixels) -> Carried:
     depths = torch.stack([torch.where(c.alpha > 0, c.depth, torch.inf) for c in candidates])  # [3, B*P]
     order = depths.argsort(0)
     alphas = torch.stack([c.alpha for c in candidates]).gather(0, order)
@@ -248,6 +271,7 @@ def _composite(candidates: list[_Candidate], backdrop: _Backdrop, pixels: _Pixel
     left = torch.where(left < 1e-4, 0.0, left)
     shape = (pixels.batch, 1, pixels.height, pixels.width)
     background, weight = _filled(backdrop, left.view(shape) > 0.5)
+    background = background * shade
     image += left[:, None] * background.permute(0, 2, 3, 1).reshape(-1, 3)
     slots = torch.stack([c.slot for c in candidates]).gather(0, order)[0]
     front = alphas[0] > 0.5

@@ -100,6 +100,7 @@ def batch_sources(
     return Sources(
         atlas, frame, number, frame, number, camera.intrinsics, box_to_camera(camera, boxes)[frame, number],
         boxes.size[frame, number], points, entry[entry >= 0], torch.where(background, frames, -1), camera, ground,
+        boxes,
     )  # fmt: skip
 
 

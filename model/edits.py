@@ -6,20 +6,13 @@ import torch
 from torch import Tensor
 
 from .carried import Carried
-from .geometry import Boxes, Camera, boxes_2d, pixel_centres
+from .geometry import Boxes, Camera, boxes_2d, moved_boxes, pixel_centres
 
 
 def camera_moved(source: Camera, target: Camera) -> Tensor:
     """[B] bool."""
     moved = (source.world_to_camera - target.world_to_camera).abs().amax((-2, -1)) > 1e-5
     return moved | ((source.intrinsics - target.intrinsics).abs().amax(-1) > 1e-5)
-
-
-def moved_boxes(before: Boxes, after: Boxes) -> Tensor:
-    """[B, N] bool: moved, resized, appeared or vanished; `before` and `after` [B, N] share their slots."""
-    far = after.pose[..., :3, 3].abs().amax(-1)  # rounding grows with the distance from the world's origin
-    moved = (before.pose - after.pose).abs().amax((-2, -1)) > 2e-5 + 4e-6 * far
-    return moved | ((before.size - after.size).abs().amax(-1) > 1e-5) | (before.present != after.present)
 
 
 def edit_region(source: Camera, target: Camera, before: Boxes, after: Boxes, height: int, width: int) -> Tensor:

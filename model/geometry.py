@@ -76,6 +76,13 @@ def transform_points(matrix: Tensor, points: Tensor) -> Tensor:
     return points @ matrix[..., :3, :3].transpose(-1, -2) + matrix[..., None, :3, 3]
 
 
+def moved_boxes(before: Boxes, after: Boxes) -> Tensor:
+    """[B, N] bool: moved, resized, appeared or vanished; `before` and `after` [B, N] share their slots."""
+    far = after.pose[..., :3, 3].abs().amax(-1)  # rounding grows with the distance from the world's origin
+    moved = (before.pose - after.pose).abs().amax((-2, -1)) > 2e-5 + 4e-6 * far
+    return moved | ((before.size - after.size).abs().amax(-1) > 1e-5) | (before.present != after.present)
+
+
 def transform_each(matrix: Tensor, points: Tensor) -> Tensor:
     """Apply a 4x4 matrix of its own to every point: matrix [..., 4, 4], points [..., 3]."""
     return rotate_each(matrix, points) + matrix[..., :3, 3]

@@ -121,7 +121,7 @@ def _sources(
         torch.cat(points) if points else empty, torch.cat(owner) if owner else entries[:0],
         torch.tensor([count if background is not None else -1], device=device), camera,
         torch.tensor([background.ground if background else 0.0], device=device),
-        torch.cat(depths) if len(slots) > len(assets) else None,
+        _before(assets, background, device), torch.cat(depths) if len(slots) > len(assets) else None,
     )  # fmt: skip
 
 

@@ -20,7 +20,8 @@ class Sources:
     to_camera [E, 4, 4] box-to-camera in the view, size [E, 3] metres in the view;
     points [Q, 3] box coordinates of all seen surface points and point_entry [Q] whose they are;
     depth [T, 1]: camera z in metres of every atlas row that shows an object (None where no object has several views);
-    background_view [B] (-1: none) with background_camera [B] and ground [B] metres (world z).
+    background_view [B] (-1: none) with background_camera [B] and ground [B] metres (world z);
+    before [B, N]: where the objects stood in the background's picture (absent: not in it).
     """
 
     atlas: Atlas
@@ -36,6 +37,7 @@ class Sources:
     background_view: Tensor
     background_camera: Camera
     ground: Tensor
+    before: Boxes
     depth: Tensor | None = None
 
 
