@@ -163,7 +163,7 @@ class RectangleSketch(CameraSketch):
         closed = sides if len(corners) == 4 else sides[:-1]
         strokes.lines(closed[0::2], strokes.X_AXIS, 2.0)
         strokes.lines(closed[1::2], strokes.Y_AXIS, 2.0)
-        strokes.words("Length", corners[:2].mean(0) + 6, strokes.X_AXIS, 11)
+        strokes.lines(closed[:1], strokes.X_AXIS, 4.0)  # the side whose length may be typed
 
     def header(self, context: bpy.types.Context) -> str:
         count = len(self.handles.points)
@@ -173,8 +173,8 @@ class RectangleSketch(CameraSketch):
             )
         if self.problem is not None:
             return str(self.problem)
-        length = self.typed.text or "type the length of its first side"
-        return f"{self.words(context)}. First side: {length}"
+        length = self.typed.text or "type its length"
+        return f"{self.words(context)}. Thick side: {length}"
 
 
 def known_focal(scene: bpy.types.Scene) -> float:

@@ -21,6 +21,7 @@ TINTS: tuple[strokes.Colour, ...] = (
 )  # fmt: skip
 _FILL, _OUTLINE = 0.4, 1.0  # opacity
 _KEPT = 64  # masks at most
+_ROWS = 384  # at least, of what is drawn
 
 _found: dict[str, Mask] = {}
 _asked: dict[str, int] = {}
@@ -75,13 +76,22 @@ def draw_masks(scene: bpy.types.Scene, view: PictureView) -> None:
 
 def tinted(mask: np.ndarray, tint: strokes.Colour) -> np.ndarray:
     """uint8 [h, w], top row first -> float32 premultiplied RGBA [h, w, 4], bottom row first: a fill and an outline."""
-    inside = mask > 127
+    inside = _finer(_finer(mask.astype(np.float32)).T).T > 127
     padded = np.pad(inside, 1)
     core = inside.copy()
     for rows, columns in ((0, 1), (2, 1), (1, 0), (1, 2)):
         core &= padded[rows : rows + inside.shape[0], columns : columns + inside.shape[1]]
     alpha = np.where(inside, np.where(core, _FILL, _OUTLINE), 0.0)
     return np.concatenate([alpha[..., None] * tint, alpha[..., None]], -1)[::-1].astype(np.float32)
+
+
+def _finer(mask: np.ndarray) -> np.ndarray:
+    """More rows between the rows [h, w] of a small mask, so that its outline is thin and smooth."""
+    height = len(mask)
+    places = np.linspace(0, height - 1, max(height, _ROWS))
+    above = np.minimum(places.astype(int), max(height - 2, 0))
+    share = (places - above)[:, None]
+    return mask[above] * (1 - share) + mask[np.minimum(above + 1, height - 1)] * share
 
 
 def _take(asset: str, event: Event) -> None:
