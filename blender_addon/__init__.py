@@ -10,6 +10,7 @@ from __future__ import annotations
 import atexit
 
 from . import (
+    changes,
     colour,
     drops,
     engine,
@@ -18,6 +19,7 @@ from . import (
     keymap,
     library,
     masks,
+    missing,
     new_scene,
     operators,
     overlays,
@@ -27,10 +29,12 @@ from . import (
     sequences,
     session,
     thumbnails,
+    translations,
     written,
 )
 
 _PARTS = (
+    translations,
     preferences,
     properties,
     session,
@@ -42,6 +46,7 @@ _PARTS = (
     operators,
     library,
     drops,
+    missing,
     panels,
     engine,
     guides,

@@ -10,6 +10,7 @@ from .. import colour, preferences
 from ..protocol.events import JobInfo, JobState, Status
 from ..server_state import ServerState
 from ..session import bridge
+from ..translations import translated
 from .common import Sidebar, sentence
 
 _ICONS = {
@@ -119,11 +120,14 @@ def size(number: int) -> str:
 
 def job_words(job: JobInfo) -> str:
     """ "Sequence shot_010, 3 of 24", "Render 1024 x 768, of another Blender"."""
-    parts = [f"{_JOB_NAMES.get(job.kind, job.kind)} {job.name}".strip()]
+    kind = translated(_JOB_NAMES.get(job.kind, job.kind))
+    words = f"{kind} {Path(job.name).name}".strip()
     if job.kind == "sequence":
-        name = Path(job.name).name or job.job
-        parts = [f"Sequence {name}", f"{job.finished} of {job.frames}"]
-    return ", ".join(parts if job.own else [*parts, f"of {job.client or 'nobody here'}"])
+        progress = translated("{job}, {finished} of {frames}")
+        words = progress.format(job=words, finished=job.finished, frames=job.frames)
+    if job.own:
+        return words
+    return translated("{job}, of {client}").format(job=words, client=job.client or translated("Nobody here"))
 
 
 CLASSES = (ServerPanel, QueuePanel)

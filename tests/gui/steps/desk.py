@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import sys
 
 import bpy
@@ -55,17 +56,49 @@ def server_states_seen(artist: Artist) -> Pauses:
     yield from artist.until(lambda: bridge.state == "failed", "it fails")
     yield 0.6
     yield from artist.look("failed")
+
+
+def queue_shown(artist: Artist) -> Pauses:
+    """What the server works on is listed, and the cross of an own job cancels it."""
     yield from artist.connect()
-    artist.stage.slow_down(3.0)
-    request = artist.part("protocol.messages").Render
-    api = artist.part("protocol.api")
-    camera = api.Camera((1, 1, 0.5, 0.5), (1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1))
-    for _ in range(3):
-        bridge.submit(request(scene=api.Scene(camera, (), "room"), settings=api.RenderSettings(512, 512, 4)))
-    bridge.ask_status()
-    yield 1.5
-    yield from artist.look("ready")
+    yield from artist.open_sidebar()
+    bridge, events = artist.bridge, artist.part("protocol.events")
     yield from artist.until(lambda: bridge.status is not None, "the status is there")
+    running, waiting = events.JobState.RUNNING, events.JobState.WAITING
+    jobs = (
+        events.JobInfo(0, "blender", "render", "1920 x 1080", running, 0, False),
+        events.JobInfo(7, "blender", "sequence", "shot_010", waiting, 1, True, "job", 24, 3),
+        events.JobInfo(8, "blender", "encode", "Chair, Lamp", waiting, 2, True),
+    )
+    session = artist.part("session")
+    seen, session._panel_is_seen = session._panel_is_seen, lambda: False  # the fake server has no queue
+    try:
+        bridge.status = dataclasses.replace(bridge.status, jobs=jobs, memory_bytes=1_500_000_000)
+        session.redraw_panels()
+        yield 0.6
+        yield from artist.look("queue")
+        cancel = yield from artist.find("neural_assets.cancel_job")
+        yield from artist.click(cancel)
+        yield from artist.until(lambda: artist.stage.requests("cancel"), "the server is told")
+    finally:
+        session._panel_is_seen = seen
+
+
+def german_shown(artist: Artist) -> Pauses:
+    """In a German Blender the add-on speaks German."""
+    view = bpy.context.preferences.view
+    known = [item.identifier for item in view.bl_rna.properties["language"].enum_items_static]
+    german = next((name for name in ("de_DE", "de") if name in bpy.app.translations.locales), "")
+    assert german, f"this Blender knows no German: {known}"
+    view.language, view.use_translate_interface, view.use_translate_tooltips = german, True, True
+    try:
+        yield from artist.connect()
+        yield from artist.open_sidebar()
+        assert bpy.app.translations.pgettext_iface("Load reference picture") == "Vorlage laden"
+        yield 0.8
+        yield from artist.look("panel")
+    finally:
+        view.language = "en_US"
 
 
 def preferences_shown(artist: Artist) -> Pauses:

@@ -1,0 +1,102 @@
+"""Deutsch: was man am häufigsten sieht. Wörter, die Blender selbst übersetzt, fehlen hier."""
+
+TEXTS = {
+    # Server
+    "Server": "Server",
+    "Not connected": "Nicht verbunden",
+    "Installing the server": "Der Server wird installiert",
+    "Starting the server": "Der Server startet",
+    "Looking for the server": "Der Server wird gesucht",
+    "Loading the model": "Das Modell wird geladen",
+    "Ready": "Bereit",
+    "Working": "Arbeitet",
+    "Failed": "Fehlgeschlagen",
+    "The server is gone; looking for it again": "Der Server ist weg und wird wieder gesucht",
+    "The server refused the connection": "Der Server hat die Verbindung abgelehnt",
+    "Start server": "Server starten",
+    "Install server": "Server installieren",
+    "Connect": "Verbinden",
+    "Connect to it": "Mit ihm verbinden",
+    "Disconnect": "Trennen",
+    "Stop": "Anhalten",
+    "Restart": "Neu starten",
+    "Show log": "Protokoll zeigen",
+    "Test connection": "Verbindung prüfen",
+    "Queue": "Warteschlange",
+    "Cancel job": "Auftrag abbrechen",
+    "{job}, {finished} of {frames}": "{job}, {finished} von {frames}",
+    "{job}, of {client}": "{job}, von {client}",
+    "Choose the project's folder, in which install.py lies": "Ordner des Projekts wählen, in dem install.py liegt",
+    "The server is not installed. Its packages come from the internet": (
+        "Der Server ist nicht installiert. Seine Pakete kommen aus dem Internet"
+    ),
+    "Start the model server on this computer. It ends with Blender": (
+        "Den Server des Modells auf diesem Rechner starten. Er endet mit Blender"
+    ),
+    "Server address": "Adresse des Servers",
+    "Project folder": "Ordner des Projekts",
+    "Server command": "Befehl des Servers",
+    # Bild und Kamera
+    "Reference picture": "Vorlage",
+    "Load reference picture": "Vorlage laden",
+    "Load a picture, show it in the camera's frame and give camera and render the picture's lens and shape": (
+        "Ein Bild laden, in der Kamera zeigen und ihr dessen Brennweite und Format geben"
+    ),
+    "Load settings from picture": "Einstellungen aus Bild laden",
+    "Match the picture's shape": "Format des Bildes übernehmen",
+    "Focal length of the picture": "Brennweite des Bildes",
+    "Set camera from lines": "Kamera aus Linien",
+    "Set camera from rectangle": "Kamera aus Rechteck",
+    "From lines": "Aus Linien",
+    "From rectangle": "Aus Rechteck",
+    "Horizon and floor": "Horizont und Boden",
+    "Objects as seen": "Objekte, wie gesehen",
+    # Kästen und Assets
+    "Boxes": "Kästen",
+    "Neural Box": "Neuraler Kasten",
+    "Add box": "Kasten hinzufügen",
+    "Draw box": "Kasten zeichnen",
+    "Draw a box over an object: its base on the floor, then its height. Its front looks towards you": (
+        "Einen Kasten über ein Objekt zeichnen: seine Grundfläche auf dem Boden, dann seine Höhe. Seine Vorderseite"
+        " blickt zu dir"
+    ),
+    "Use as box": "Als Kasten verwenden",
+    "Use selected": "Ausgewählte verwenden",
+    "Encode boxes": "Kästen einlesen",
+    "Make an asset of every box from what the reference picture shows in it, and a background of the rest": (
+        "Aus dem, was die Vorlage in jedem Kasten zeigt, ein Asset machen, und aus dem Rest einen Hintergrund"
+    ),
+    "Add view": "Ansicht hinzufügen",
+    "Assign asset": "Asset zuweisen",
+    "Clear asset": "Asset entfernen",
+    "Swap assets": "Assets tauschen",
+    "Replace asset": "Asset ersetzen",
+    "Rename asset": "Asset umbenennen",
+    "Delete asset": "Asset löschen",
+    "Export asset": "Asset exportieren",
+    "Import assets": "Assets importieren",
+    "Open Asset Browser": "Asset-Browser öffnen",
+    "Add to scene": "Zur Szene hinzufügen",
+    "Set background": "Hintergrund setzen",
+    "No background": "Kein Hintergrund",
+    # Bilder machen
+    "Live": "Live",
+    "Go on": "Weiter",
+    "Render with Neural Assets": "Mit Neural Assets rendern",
+    "Render image": "Bild rendern",
+    "Render missing frames": "Fehlende Bilder rendern",
+    "Missing frames": "Fehlende Bilder",
+    "Render on server": "Auf dem Server rendern",
+    "Frames on the server": "Bilder auf dem Server",
+    "Steps while moving": "Schritte in Bewegung",
+    "Size while moving": "Größe in Bewegung",
+    "While moving": "In Bewegung",
+    "Size at rest": "Größe in Ruhe",
+    "Guidance": "Treue",
+    "Per shot": "Je Einstellung",
+    "Per frame": "Je Bild",
+    "Keep this picture": "Dieses Bild behalten",
+    "Delete all unpinned": "Alle nicht angehefteten löschen",
+    "Keep refined views": "Verfeinerte Ansichten behalten",
+    "New Neural Assets file": "Neue Neural-Assets-Datei",
+}
