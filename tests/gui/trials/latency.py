@@ -102,7 +102,7 @@ def _singles(artist: Artist, screen: Screen, mouse: Mouse, x: int, y: int) -> Pa
         yield chance.uniform(0.4, 0.8)
         before = len(screen.seen)
         start = time.perf_counter()
-        mouse.move(x + SINGLE_PIXELS * (number % 2), y)
+        mouse.move(x + SINGLE_PIXELS * ((number + 1) % 2), y)
         yield from artist.until(lambda before=before: len(screen.seen) > before, "the picture", WAIT_SECONDS)
         times.append(round(screen.seen[before][0] - start, 4))
     return times
