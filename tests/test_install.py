@@ -146,6 +146,9 @@ def test_arguments():
     options = install.parse(["test", "-x", "tests/model"])
     assert options.command == "test" and options.arguments == ["-x", "tests/model"]
     assert install.parse(["server", "--port", "0"]).arguments == ["--port", "0"]
+    only = install.parse(["server", "--set-up-only"])
+    assert only.set_up_only and not only.arguments
+    assert install.parse(["addon", "--repository", "shared"]).repository == Path("shared")
     for wrong in (["doctor", "-x"], ["demo", "--image", "a.png"], ["--nonsense"]):
         with pytest.raises(SystemExit):
             install.parse(wrong)
