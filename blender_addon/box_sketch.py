@@ -39,15 +39,18 @@ class Drawn:
 
 
 class BoxSketch:
-    """One box. eye [3]: where the artist looks from, at which the front will look; yaws: directions to snap to."""
+    """One box. eye [3]: where the artist looks from, at which the front will look; step: that sizes snap to; yaws:
+    directions to snap to."""
 
-    def __init__(self, eye: np.ndarray, ground: float, yaws: tuple[float, ...] = (), by_edge: bool = False) -> None:
+    def __init__(
+        self, eye: np.ndarray, ground: float, step: float, yaws: tuple[float, ...] = (), by_edge: bool = False
+    ) -> None:
         self.eye, self.ground, self.by_edge = np.asarray(eye, float), ground, by_edge
         self.stage = Stage.CORNER
         self.yaw = 0.0
         self.typed: list[float | None] = [None, None, None]  # width, depth, height
         self.hover: np.ndarray | None = None  # where the mouse is on the floor [2]
-        self.step = floor.grid_step(max(abs(self.eye[2] - ground), LEAST)) / 10
+        self.step = step
         self._yaws = sorted({round(yaw % _QUARTER, 6) for yaw in (0.0, *yaws)})
         self._near = self._far = np.zeros(2)  # opposite corners of the base
         self._height = 0.0

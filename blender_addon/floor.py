@@ -30,12 +30,34 @@ def horizon(intrinsics: Intrinsics, world_to_camera: np.ndarray) -> np.ndarray |
     return ends[0] if kept[0] else None
 
 
-def grid_step(height: float) -> float:
-    """A round cell (1, 2 or 5 times a power of ten) of about a quarter of the camera's height above the floor."""
-    wanted = math.log10(height / 4)
+def rounded(length: float) -> float:
+    """The nearest of 1, 2 and 5 times a power of ten."""
+    wanted = math.log10(length)
     power = math.floor(wanted)
     step = min((1, 2, 5, 10), key=lambda digit: abs(math.log10(digit) - (wanted - power)))
     return step * 10.0**power
+
+
+def cell(intrinsics: Intrinsics, world_to_camera: np.ndarray, ground: float) -> float | None:
+    """A round width of the grid's cells: about eight of them lie side by side in the middle of the floor that is seen.
+
+    None when the camera is not above the floor.
+    """
+    fx, fy, cx, cy = intrinsics
+    height = camera_position(world_to_camera)[2] - ground
+    if height <= 0:
+        return None
+    up = world_to_camera[:3, 2]
+    at_middle = cy - (up[2] + up[0] * (0.5 - cx) / fx) / up[1] * fy if abs(up[1]) > 1e-9 else 0.0
+    top = at_middle if 0.0 < at_middle < 0.9 else 0.0
+    ray = np.array([(0.5 - cx) / fx, ((top + 1.0) / 2 - cy) / fy, 1.0])
+    drop = -float(ray @ up)
+    return rounded(height / (max(drop, 0.05) * fx * 8))
+
+
+def camera_position(world_to_camera: np.ndarray) -> np.ndarray:
+    """[3] in the world."""
+    return -world_to_camera[:3, :3].T @ world_to_camera[:3, 3]
 
 
 def grid(intrinsics: Intrinsics, world_to_camera: np.ndarray, ground: float) -> tuple[np.ndarray, np.ndarray]:
@@ -43,14 +65,14 @@ def grid(intrinsics: Intrinsics, world_to_camera: np.ndarray, ground: float) -> 
 
     Empty when the camera is not above the floor.
     """
-    position = -world_to_camera[:3, :3].T @ world_to_camera[:3, 3]
-    height = position[2] - ground
-    if height <= 0:
+    step, position = cell(intrinsics, world_to_camera, ground), camera_position(world_to_camera)
+    if step is None:
         return np.empty((0, 2, 2)), np.empty((0, 2))
-    step = grid_step(height)
-    ahead = world_to_camera[2, :2]  # the grid reaches further to where the camera looks
+    ahead, height = world_to_camera[2, :2], position[2] - ground
     length = float(np.linalg.norm(ahead))
-    middle = position[:2] + (ahead / length * _CELLS * step * 0.8 if length > 1e-6 else 0.0)
+    # the grid reaches from the camera, or from where a steep camera looks, into the depth
+    look = min(height * length / max(-world_to_camera[2, 2], 1e-6), _CELLS * step * 0.8)
+    middle = position[:2] + (ahead / length * look if length > 1e-6 else 0.0)
     middle = np.round(middle / step) * step
     across = np.arange(-_CELLS, _CELLS + 1) * step
     along = np.linspace(-_CELLS, _CELLS, _PIECES + 1) * step
@@ -59,7 +81,7 @@ def grid(intrinsics: Intrinsics, world_to_camera: np.ndarray, ground: float) -> 
     x_lines = np.stack([np.stack([first, fixed], -1), np.stack([second, fixed], -1)], -2).reshape(-1, 2, 2)
     flat = np.concatenate([x_lines, x_lines[..., ::-1]]) + middle
     points = np.concatenate([flat, np.full_like(flat[..., :1], ground)], -1)
-    reach = np.linalg.norm(flat - position[:2], axis=-1) / (1.8 * _CELLS * step)
+    reach = np.linalg.norm(flat - middle, axis=-1) / (_CELLS * step)
     strength = np.clip(1.0 - reach, 0.0, 1.0) ** 2
     ends, kept = project_lines(points, intrinsics, world_to_camera, _NEAR * height)
     return ends, strength[kept]

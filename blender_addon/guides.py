@@ -57,8 +57,8 @@ def _label_place(line: np.ndarray) -> np.ndarray:
 
 def floor_label(scene: bpy.types.Scene, view: PictureView, ground: float) -> str:
     """How wide a cell of the grid is."""
-    height = (-view.world_to_camera[:3, :3].T @ view.world_to_camera[:3, 3])[2] - ground
-    return f"Cells of {length(scene, floor.grid_step(height))}" if height > 0 else "The camera is below the floor"
+    cell = floor.cell(view.intrinsics, view.world_to_camera, ground)
+    return "The camera is below the floor" if cell is None else f"Cells of {length(scene, cell)}"
 
 
 def length(scene: bpy.types.Scene, value: float) -> str:

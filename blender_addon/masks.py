@@ -77,12 +77,15 @@ def draw_masks(scene: bpy.types.Scene, view: PictureView) -> None:
 def tinted(mask: np.ndarray, tint: strokes.Colour) -> np.ndarray:
     """uint8 [h, w], top row first -> float32 premultiplied RGBA [h, w, 4], bottom row first: a fill and an outline."""
     inside = _finer(_finer(mask.astype(np.float32)).T).T > 127
-    padded = np.pad(inside, 1)
-    core = inside.copy()
-    for rows, columns in ((0, 1), (2, 1), (1, 0), (1, 2)):
-        core &= padded[rows : rows + inside.shape[0], columns : columns + inside.shape[1]]
+    core = _smaller(_smaller(inside))
     alpha = np.where(inside, np.where(core, _FILL, _OUTLINE), 0.0)
     return np.concatenate([alpha[..., None] * tint, alpha[..., None]], -1)[::-1].astype(np.float32)
+
+
+def _smaller(inside: np.ndarray) -> np.ndarray:
+    """bool [h, w] without the points that have a neighbour outside."""
+    padded = np.pad(inside, 1)
+    return inside & padded[:-2, 1:-1] & padded[2:, 1:-1] & padded[1:-1, :-2] & padded[1:-1, 2:]
 
 
 def _finer(mask: np.ndarray) -> np.ndarray:

@@ -26,7 +26,7 @@ def click(sketch, *point: float) -> None:
 
 
 def test_two_clicks_and_a_height_make_a_box_whose_front_looks_at_the_eye():
-    sketch = BoxSketch(EYE, 0.0)
+    sketch = BoxSketch(EYE, 0.0, 0.05)
     click(sketch, 0.5, 1.0, 0.0)
     click(sketch, -0.3, 0.4, 0.0)
     assert sketch.stage is Stage.HEIGHT
@@ -39,7 +39,7 @@ def test_two_clicks_and_a_height_make_a_box_whose_front_looks_at_the_eye():
 
 
 def test_a_drag_is_the_base():
-    sketch = BoxSketch(EYE, 0.5)
+    sketch = BoxSketch(EYE, 0.5, 0.05)
     sketch.move(*ray(0.0, 0.0, 0.5))
     sketch.press((10, 10))
     sketch.move(*ray(0.4, 0.3, 0.5))
@@ -49,7 +49,7 @@ def test_a_drag_is_the_base():
 
 @pytest.mark.parametrize("degrees", [0, 30, 62, 100, 185, 330])
 def test_a_turned_base_keeps_both_corners_and_looks_at_the_eye(degrees):
-    sketch = BoxSketch(EYE, 0.0)
+    sketch = BoxSketch(EYE, 0.0, 0.05)
     sketch.turn(math.radians(degrees), snap=False)
     click(sketch, 0.2, 0.1, 0.0)
     click(sketch, -0.5, 0.9, 0.0)
@@ -64,7 +64,7 @@ def test_a_turned_base_keeps_both_corners_and_looks_at_the_eye(degrees):
 
 
 def test_an_edge_first_gives_the_direction():
-    sketch = BoxSketch(EYE, 0.0, by_edge=True)
+    sketch = BoxSketch(EYE, 0.0, 0.05, by_edge=True)
     click(sketch, 0.0, 0.0, 0.0)
     click(sketch, 0.4, 0.3, 0.0)  # 0.5 long
     assert sketch.stage is Stage.BASE
@@ -75,13 +75,13 @@ def test_an_edge_first_gives_the_direction():
 
 
 def test_edges_and_turns_snap_to_axes_and_to_other_boxes():
-    sketch = BoxSketch(EYE, 0.0, yaws=(math.radians(110),), by_edge=True)
+    sketch = BoxSketch(EYE, 0.0, 0.05, yaws=(math.radians(110),), by_edge=True)
     click(sketch, 0.0, 0.0, 0.0)
     sketch.move(*ray(math.cos(math.radians(18.2)), math.sin(math.radians(18.2)), 0.0))
     assert math.degrees(sketch.yaw) == pytest.approx(20), "the other box's direction, a quarter back"
     sketch.move(*ray(math.cos(math.radians(-2.0)), math.sin(math.radians(-2.0)), 0.0))
     assert math.degrees(sketch.yaw) == pytest.approx(0), "the solved axes"
-    sketch = BoxSketch(EYE, 0.0, yaws=(math.radians(112),))
+    sketch = BoxSketch(EYE, 0.0, 0.05, yaws=(math.radians(112),))
     for expected in (5, 10, 15, 22, 27):
         sketch.turn(math.radians(5))
         assert math.degrees(sketch.yaw) == pytest.approx(expected, abs=1e-3)
@@ -92,8 +92,7 @@ def test_edges_and_turns_snap_to_axes_and_to_other_boxes():
 
 
 def test_steps_are_whole():
-    sketch = BoxSketch(EYE, 0.0)
-    assert sketch.step == pytest.approx(0.05)
+    sketch = BoxSketch(EYE, 0.0, 0.05)
     sketch.move(*ray(0.113, 0.24, 0.0), snap=True)
     sketch.press((0, 0))
     sketch.move(*ray(0.71, 0.48, 0.0), snap=True)
@@ -105,7 +104,7 @@ def test_steps_are_whole():
 
 
 def test_typed_sides_replace_drawn_ones():
-    sketch = BoxSketch(EYE, 0.0)
+    sketch = BoxSketch(EYE, 0.0, 0.05)
     click(sketch, 0.5, 0.5, 0.0)
     sketch.move(*ray(0.2, 0.8, 0.0))
     sketch.typed = [1.2, 0.6, None]
@@ -119,7 +118,7 @@ def test_typed_sides_replace_drawn_ones():
 
 
 def test_with_all_sides_typed_one_click_is_enough():
-    sketch = BoxSketch(EYE, 0.0)
+    sketch = BoxSketch(EYE, 0.0, 0.05)
     sketch.typed = [1.2, 0.6, 0.9]
     assert not sketch.enter()
     click(sketch, 0.1, 0.2, 0.0)
@@ -127,7 +126,7 @@ def test_with_all_sides_typed_one_click_is_enough():
 
 
 def test_above_the_horizon_nothing_happens():
-    sketch = BoxSketch(EYE, 0.0)
+    sketch = BoxSketch(EYE, 0.0, 0.05)
     sketch.move(EYE, np.array([0, 1.0, 0.2]))
     sketch.press((0, 0))
     assert sketch.stage is Stage.CORNER and sketch.hover is None
@@ -138,7 +137,7 @@ def test_above_the_horizon_nothing_happens():
 
 
 def test_steps_back():
-    sketch = BoxSketch(EYE, 0.0)
+    sketch = BoxSketch(EYE, 0.0, 0.05)
     click(sketch, 0.0, 0.0, 0.0)
     click(sketch, 0.4, 0.4, 0.0)
     sketch.move(*ray(0.4, 0.4, 0.3))
@@ -151,7 +150,7 @@ def test_steps_back():
 
 
 def test_a_point_is_no_base():
-    sketch = BoxSketch(EYE, 0.0)
+    sketch = BoxSketch(EYE, 0.0, 0.05)
     click(sketch, 0.0, 0.0, 0.0)
     click(sketch, 0.0, 0.0, 0.0)
     assert sketch.stage is Stage.BASE

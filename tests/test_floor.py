@@ -34,9 +34,22 @@ def test_the_horizon_of_a_rolled_camera_is_oblique():
     assert abs(slope) == pytest.approx(math.tan(0.1))
 
 
-@pytest.mark.parametrize(("height", "step"), [(1.6, 0.5), (0.58, 0.2), (0.49, 0.1), (3.0, 1.0), (170.0, 50.0)])
-def test_grid_cells_are_round(height, step):
-    assert floor.grid_step(height) == pytest.approx(step)
+@pytest.mark.parametrize(("length", "step"), [(0.4, 0.5), (0.145, 0.2), (0.12, 0.1), (0.75, 1.0), (42.5, 50.0)])
+def test_lengths_are_rounded_to_1_2_and_5(length, step):
+    assert floor.rounded(length) == pytest.approx(step)
+
+
+@pytest.mark.parametrize(
+    ("down", "focal", "height"), [(0.1, 0.8, 1.6), (0.38, 1.39, 0.58), (0.93, 2.8, 0.49), (1.57, 1.0, 2)]
+)
+def test_some_cells_lie_side_by_side_in_the_picture(down, focal, height):
+    lens, matrix = (focal, focal * 1.5, 0.5, 0.5), at(camera(0.0, down, 0.0), (0, 0, height))
+    cell = floor.cell(lens, matrix, 0.0)
+    middle = max(0.0, 0.5 - math.tan(down) * focal * 1.5)
+    ray = np.array([0, ((middle + 1) / 2 - 0.5) / lens[1], 1]) @ matrix[:3, :3]
+    point = floor.floor_point(np.array([0.0, 0, height]), ray, 0.0)
+    across = floor.project(np.array([point, point + (cell, 0, 0)]), lens, matrix)
+    assert 1 / 14 < abs(across[1, 0] - across[0, 0]) < 1 / 4
 
 
 def test_grid_lines_are_on_the_floor_inside_the_picture_and_fade():
@@ -47,7 +60,7 @@ def test_grid_lines_are_on_the_floor_inside_the_picture_and_fade():
     rays = np.concatenate([(ends.reshape(-1, 2) - LENS[2:]) / LENS[:2], np.ones((2 * len(ends), 1))], -1)
     world = rays @ matrix[:3, :3]
     points = np.array([floor.floor_point(np.array([3.0, -2.0, 1.7]), ray, 0.2) for ray in world]).reshape(-1, 2, 3)
-    cells = points[..., :2] / 0.5
+    cells = points[..., :2] / floor.cell(LENS, matrix, 0.2)
     on_line = np.abs(cells - np.round(cells)).max(axis=1).min(axis=-1)
     assert on_line.max() < 1e-6, "each piece keeps a whole x or a whole y"
 

@@ -10,7 +10,7 @@ from bpy.props import FloatProperty, FloatVectorProperty
 from bpy_extras import view3d_utils
 from mathutils import Vector
 
-from .. import guides, strokes
+from .. import floor, guides, strokes
 from ..box_sketch import BoxSketch, Stage
 from ..picture_view import window_region
 from ..protocol.errors import ErrorCode, ProtocolError
@@ -138,7 +138,8 @@ class DrawBox(OnPicture, bpy.types.Operator):
             raise ProtocolError(ErrorCode.BOX, "A box is drawn in a 3D view.", "Start it from one, or use Add box.")
         yaws = tuple(float(thing.matrix_world.to_euler().z) for thing in boxes(context, selected=False))
         eye = np.array(context.space_data.region_3d.view_matrix.inverted().translation)
-        box = BoxSketch(eye, context.scene.neural_assets.ground, yaws, DrawBox._by_edge)
+        ground = context.scene.neural_assets.ground
+        box = BoxSketch(eye, ground, _step(context, eye, ground), yaws, DrawBox._by_edge)
         return self.begin(context, _Sketch(box))
 
     def on_event(self, context: bpy.types.Context, event: bpy.types.Event) -> Result:
@@ -199,6 +200,17 @@ class DrawBox(OnPicture, bpy.types.Operator):
             sketch.box.press(sketch.pixel)
         elif event.type == "LEFTMOUSE" and event.value == "RELEASE":
             sketch.box.release(sketch.pixel)
+
+
+def _step(context: bpy.types.Context, eye: np.ndarray, ground: float) -> float:
+    """A round length (Blender units) that is small in this view: some eightieth of what is seen across."""
+    region, view = window_region(context.area), context.space_data.region_3d
+    middle = Vector((region.width / 2, region.height / 2))
+    origin = np.array(view3d_utils.region_2d_to_origin_3d(region, view, middle))
+    point = floor.floor_point(origin, np.array(view3d_utils.region_2d_to_vector_3d(region, view, middle)), ground)
+    far = abs(eye[2] - ground) * 4 if point is None else float(np.linalg.norm(point - eye))
+    across = 2 / abs(view.window_matrix[0][0]) * (far if view.is_perspective else 1.0)
+    return floor.rounded(max(across, 1e-6) / 80)
 
 
 def _pixels(context: bpy.types.Context, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
