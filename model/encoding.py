@@ -145,10 +145,10 @@ def _cut_out(
     # what lies outside the box at full resolution cannot be carried by it: it stays with the background
     size = boxes.size[0, slot].cpu().numpy()
     mask = mask & _rays_through((bottom - top, right - left), cropped, to_camera, size)
-    rectangle = np.float32([left / width, top / height, right / width, bottom / height])
+    place = np.float32([left / width, top / height, right / width, bottom / height])
     view = AssetView(
         np.ascontiguousarray(image[window]), mask.astype(np.uint8) * 255, fraction.clip(0, 1).astype(np.float16),
-        cropped, to_camera, size, rectangle,
+        cropped, to_camera, size, place,
     )  # fmt: skip
     inside = np.zeros((height, width), bool)
     inside[window] = mask
