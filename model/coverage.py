@@ -43,7 +43,7 @@ def full_size_surface(surface: Surface, carried: Carried, cover: Tensor) -> tupl
     one = torch.ones(1, dtype=torch.int64, device=slot.device)
     table = Atlas(depth.reshape(-1, 1), slot.reshape(-1), 0 * one, rows * one, columns * one)
     index, metres = (
-        interpolate(x[:, None].double(), (height, width), mode="nearest-exact").flatten().to(x.dtype)
+        interpolate(x[:, None].float(), (height, width), mode="nearest-exact").flatten().to(x.dtype)
         for x in (slot, depth)
     )
     inside = (cover.flatten() > 0.5).nonzero()[:, 0]
