@@ -158,11 +158,31 @@ class Keeper:
 def refresh_browsers() -> None:
     """Let every open Asset Browser read the folder again."""
     for window in bpy.context.window_manager.windows:
-        for area in window.screen.areas:
-            if area.ui_type == "ASSETS":
-                with bpy.context.temp_override(window=window, area=area, region=area.regions[-1]):
-                    if bpy.ops.asset.library_refresh.poll():
-                        bpy.ops.asset.library_refresh()
+        for area in _browsers(window):
+            with bpy.context.temp_override(window=window, area=area, region=area.regions[-1]):
+                if bpy.ops.asset.library_refresh.poll():
+                    bpy.ops.asset.library_refresh()
+
+
+def _browsers(*windows: bpy.types.Window) -> list[bpy.types.Area]:
+    """The Asset Browsers of some windows, or of all."""
+    looked_at = windows or bpy.context.window_manager.windows
+    return [area for window in looked_at for area in window.screen.areas if area.ui_type == "ASSETS"]
+
+
+def show_in_browsers() -> None:
+    """Let every open Asset Browser show our library, now or when it was drawn for the first time."""
+    if _choose() is not None:
+        bpy.app.timers.register(_choose, first_interval=_BUSY)
+
+
+def _choose() -> float | None:
+    for area in _browsers():
+        parameters = area.spaces.active.params
+        if parameters is None:
+            return _BUSY
+        parameters.asset_library_reference = NAME
+    return None
 
 
 def _object(info: AssetInfo, data: bpy.types.BlendData) -> bpy.types.Object:

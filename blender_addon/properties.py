@@ -22,8 +22,9 @@ def _colours_changed(settings: SceneSettings, context: bpy.types.Context) -> Non
     colour.settle(settings.id_data)
 
 
-_FIXED = {"options": set(), "update": _changed}  # not for keyframes
-_KEYED = {"options": {"ANIMATABLE"}, "update": _changed}
+_LINKED = {"override": {"LIBRARY_OVERRIDABLE"}}  # a box that is linked from another file may be given another asset
+_FIXED = {"options": set(), "update": _changed, **_LINKED}  # not for keyframes
+_KEYED = {"options": {"ANIMATABLE"}, "update": _changed, **_LINKED}
 _SIDE = {"min": MIN_SIDE, "max": MAX_SIDE, "subtype": "PIXEL"}
 _STEPS = {"min": 1, "max": MAX_STEPS}
 
@@ -167,7 +168,7 @@ def register() -> None:
     for cls in CLASSES:
         bpy.utils.register_class(cls)
     bpy.types.Scene.neural_assets = PointerProperty(type=SceneSettings, name="Neural Assets")
-    bpy.types.Object.neural_assets = PointerProperty(type=ObjectSettings, name="Neural Assets")
+    bpy.types.Object.neural_assets = PointerProperty(type=ObjectSettings, name="Neural Assets", **_LINKED)
     bpy.types.World.neural_assets = PointerProperty(type=WorldSettings, name="Neural Assets")
 
 

@@ -8,15 +8,16 @@ from __future__ import annotations
 import bpy
 
 from .. import colour, compat
-from . import boxes, choice, history, picture, reference, server
+from . import boxes, choice, history, library, picture, reference, server
 
-MODULES = (choice, server, reference, boxes, picture, history)
+MODULES = (choice, server, reference, boxes, picture, library, history)
 
 
 def register() -> None:
     for module in MODULES:
         for cls in module.CLASSES:
             bpy.utils.register_class(cls)
+    library.register()
     for panel in compat.panels_for_all_engines():
         panel.COMPAT_ENGINES.add(colour.ENGINE_ID)
 
@@ -24,6 +25,7 @@ def register() -> None:
 def unregister() -> None:
     for panel in compat.panels_for_all_engines():
         panel.COMPAT_ENGINES.discard(colour.ENGINE_ID)
+    library.unregister()
     for module in reversed(MODULES):
         for cls in reversed(module.CLASSES):
             bpy.utils.unregister_class(cls)

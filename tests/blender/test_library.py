@@ -43,7 +43,7 @@ def gallery(addon, tmp_path, monkeypatch):
 def _list(server, *infos: AssetInfo) -> None:
     """The server's store is this from now on."""
     bridge = part("session").bridge
-    until(lambda: not bridge.is_busy)
+    until(lambda: bridge.knows_assets and not bridge.is_busy)
     server.answer("list_assets", Say(AssetList(0, infos)))
     before = bridge.assets
     bpy.ops.neural_assets.refresh_assets()

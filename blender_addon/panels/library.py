@@ -1,0 +1,166 @@
+"""The sidebar's panel of the server's store, and of the assets that this file misses."""
+
+from __future__ import annotations
+
+import bpy
+from bpy.props import EnumProperty, StringProperty
+
+from .. import missing, thumbnails
+from ..protocol.events import AssetInfo
+from ..session import bridge
+from .common import Sidebar, sentence
+
+_SEARCH, _CHOSEN = "neural_assets_search", "neural_assets_chosen"  # of the window manager
+
+_search, _chosen = "", ""  # what is shown; kept here, since no file should have it
+_items: list[tuple[str, str, str, int, int]] = []  # Blender needs the strings of an enumeration to stay
+
+
+class LibraryPanel(Sidebar):
+    """The assets in the server's store."""
+
+    bl_idname = "NEURAL_ASSETS_PT_library"
+    bl_label = "Library"
+    bl_options = {"DEFAULT_CLOSED"}
+
+    def draw(self, context: bpy.types.Context) -> None:
+        layout, manager = self.layout, context.window_manager
+        layout.operator("neural_assets.open_browser", icon="ASSET_MANAGER")
+        if not bridge.knows_assets:
+            layout.label(text=bridge.words, icon="UNLINKED")
+            return
+        thumbnails.fetch_all()
+        layout.prop(manager, _SEARCH, text="", icon="VIEWZOOM")
+        info = chosen()
+        if info is None:
+            layout.label(text="Nothing is called so" if _search else "The store is empty", icon="INFO")
+        else:
+            layout.template_icon_view(manager, _CHOSEN, show_labels=True, scale=5, scale_popup=5)
+            _draw_asset(layout, info)
+        row = layout.row(align=True)
+        row.operator("neural_assets.import_assets", text="Import", icon="IMPORT")
+        row.operator("neural_assets.refresh_assets", text="", icon="FILE_REFRESH")
+
+
+class FilePanel(Sidebar):
+    """The assets of this file."""
+
+    bl_idname = "NEURAL_ASSETS_PT_file"
+    bl_label = "This file"
+    bl_parent_id = LibraryPanel.bl_idname
+    bl_options = {"DEFAULT_CLOSED"}
+
+    def draw(self, context: bpy.types.Context) -> None:
+        layout, uses = self.layout, missing.used()
+        layout.label(text=f"{len(uses)} assets used" if len(uses) != 1 else "1 asset used")
+        layout.operator("neural_assets.save_assets", text="Save assets beside file", icon="FILE_TICK")
+
+
+class MissingPanel(Sidebar):
+    """What the server lacks of them; only there when something is missing."""
+
+    bl_idname = "NEURAL_ASSETS_PT_missing_assets"
+    bl_label = "Missing assets"
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        return bool(missing.missing())
+
+    def draw(self, context: bpy.types.Context) -> None:
+        layout = self.layout
+        sentence(layout, context, "The server does not have these assets of this file.")
+        column = layout.column(align=True)
+        for use in missing.missing():
+            row = column.row()
+            row.label(text=use.words, icon="CUBE" if use.kind == "object" else "WORLD")
+            button = row.operator("neural_assets.relink_asset", text="Relink")
+            button.missing, button.kind = use.asset, use.kind
+        layout.operator("neural_assets.find_missing", icon="FILE_FOLDER")
+        if missing.pick_up.problem:
+            sentence(layout, context, missing.pick_up.problem)
+
+
+def chosen() -> AssetInfo | None:
+    """The asset that the panel shows: the chosen one if the search finds it, else the first that it finds."""
+    found = _found()
+    return next((info for info in found if info.id == _chosen), found[0] if found else None)
+
+
+def _draw_asset(layout: bpy.types.UILayout, info: AssetInfo) -> None:
+    column = layout.column(align=True)
+    row = column.row(align=True)
+    row.label(text=info.name)
+    row.operator("neural_assets.rename_asset", text="", icon="GREASEPENCIL", emboss=False).asset = info.id
+    row.operator("neural_assets.export_asset", text="", icon="EXPORT", emboss=False).asset = info.id
+    row.operator("neural_assets.delete_asset", text="", icon="TRASH", emboss=False).asset = info.id
+    use = next((use for use in missing.used() if use.asset == info.id), None)
+    column.label(text=_words(info))
+    column.label(text=f"In {use.words.rpartition(', ')[2]} of this file" if use else "Not in this file")
+    if info.kind == "object":
+        row = layout.row(align=True)
+        row.operator("neural_assets.add_asset", icon="ADD").asset = info.id
+        row.operator("neural_assets.assign_asset", text="To selected boxes").asset = info.id
+    else:
+        layout.operator("neural_assets.set_background", icon="WORLD").asset = info.id
+
+
+def _words(info: AssetInfo) -> str:
+    """ "0.95 x 0.84 x 0.65 m, 8 views"."""
+    if info.kind == "background":
+        return "Background, " + " x ".join(f"{side:.0f}" for side in info.size) + " pixels"
+    views = f"{info.views} view{'s' if info.views > 1 else ''}"
+    return " x ".join(f"{side:.2g}" for side in info.size) + f" m, {views}"
+
+
+def _found() -> list[AssetInfo]:
+    """What the search finds by name, tags, source and kind; objects first."""
+    words = _search.casefold().split()
+
+    def matches(info: AssetInfo) -> bool:
+        text = " ".join((info.name, info.kind, *info.tags, *info.provenance.values())).casefold()
+        return all(word in text for word in words)
+
+    found = filter(matches, bridge.assets.values())
+    return sorted(found, key=lambda info: (info.kind == "background", info.name.casefold(), info.id))
+
+
+def _enumeration(manager: bpy.types.WindowManager, context: bpy.types.Context) -> list:
+    _items[:] = [(info.id, info.name, _words(info), thumbnails.icon(info.id), i) for i, info in enumerate(_found())]
+    return _items
+
+
+def _get_chosen(manager: bpy.types.WindowManager) -> int:
+    info = chosen()
+    return next((i for i, other in enumerate(_found()) if info is not None and other.id == info.id), 0)
+
+
+def _set_chosen(manager: bpy.types.WindowManager, number: int) -> None:
+    global _chosen
+    found = _found()
+    _chosen = found[number].id if number < len(found) else ""
+
+
+def _set_search(manager: bpy.types.WindowManager, text: str) -> None:
+    global _search
+    _search = text
+
+
+def register() -> None:
+    search = StringProperty(
+        name="Search",
+        description="Names, tags or sources of assets",
+        options={"TEXTEDIT_UPDATE"},
+        get=lambda manager: _search,
+        set=_set_search,
+    )
+    setattr(bpy.types.WindowManager, _SEARCH, search)
+    choice = EnumProperty(name="Asset", description="Shown below", items=_enumeration, get=_get_chosen, set=_set_chosen)
+    setattr(bpy.types.WindowManager, _CHOSEN, choice)
+
+
+def unregister() -> None:
+    delattr(bpy.types.WindowManager, _SEARCH)
+    delattr(bpy.types.WindowManager, _CHOSEN)
+
+
+CLASSES = (LibraryPanel, FilePanel, MissingPanel)
