@@ -38,6 +38,7 @@ _PARTS = (
     preferences,
     properties,
     session,
+    changes,
     thumbnails,
     masks,
     keeping,

@@ -80,6 +80,11 @@ class LiveView:
         return self._pending is not None or self._next(float("inf")) is not None
 
     @property
+    def is_waiting(self) -> bool:
+        """Whether nothing is asked for until `go_on`."""
+        return self.is_paused or self.is_stopped
+
+    @property
     def words(self) -> str:
         """The state for the view's corner."""
         if self.problem:
@@ -178,7 +183,7 @@ class LiveView:
     def _next(self, now: float) -> Asked | None:
         """What to ask for now, if anything."""
         wish, asked = self._wish, self._asked
-        if wish is None or self.is_paused or self.is_stopped:
+        if wish is None or self.is_waiting:
             return None
         if asked is not None and self._is_of(asked, wish):  # the newest scene is on its way or there
             rested = now - self._changed_at >= REST_SECONDS

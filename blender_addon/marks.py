@@ -59,13 +59,13 @@ class Marks:
 
 def marks_of(boxes: Sequence[PosedBox], frames: Frames, colours: Sequence[tuple[float, float, float, float]]) -> Marks:
     """frames: of these boxes; colours: one (r, g, b, a) for each."""
-    matrices, low, high = frames.matrices, frames.low, frames.high
+    axes = frames.matrices[:, :3, :3] * (frames.high - frames.low)[:, None]  # of each box's 0..1
+    origins = (frames.matrices[:, :3, :3] @ frames.low[..., None])[..., 0] + frames.matrices[:, :3, 3]
 
     def placed(which: np.ndarray, points: np.ndarray) -> np.ndarray:
         """Points [p, 3] in 0..1 of the boxes `which` [b], in the world [b * p, 3]."""
-        local = low[which, None] + points * (high - low)[which, None]
-        moved = local @ matrices[which, :3, :3].transpose(0, 2, 1) + matrices[which, None, :3, 3]
-        return moved.reshape(-1, 3).astype(np.float32)
+        turned = (axes[which].reshape(-1, 3) @ points.T).reshape(len(which), 3, len(points))
+        return (turned.transpose(0, 2, 1) + origins[which, None]).astype(np.float32).reshape(-1, 3)
 
     rgba = np.array(colours, np.float32).reshape(-1, 4)
     empty = np.array([not box.asset for box in boxes], bool)

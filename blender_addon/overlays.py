@@ -7,16 +7,16 @@ the 3D view's own overlay switch. What the graphics card needs is made anew only
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import blf
 import bpy
 import gpu
 import numpy as np
-from bpy.app.handlers import persistent
 from gpu_extras.batch import batch_for_shader
 
 from . import camera as cameras
-from . import reader
+from . import changes, reader, session
 from .marks import Marks, Standing, chosen_names, marks_of
 from .posed import PosedBox, read_boxes
 from .protocol.errors import ProtocolError
@@ -34,7 +34,6 @@ _LINE, _RIM_LINE, _TEXT = 1.3, 3.0, 11.0  # pixels at a scale of 1
 _NAME_ROOM = (60.0, 12.0)
 _SPACES = 8  # 3D views whose marks are kept
 _handlers: list[object] = []
-_changes = 0  # of the scene, so far
 _kept: dict[int, tuple[tuple[object, ...], _Drawable | None]] = {}  # by the 3D view's address
 
 
@@ -84,9 +83,15 @@ def draw_names() -> None:
     blf.shadow_offset(0, 1, -1)
     for index, (x, y) in zip(shown.tolist(), places[shown].tolist(), strict=True):
         blf.color(0, *drawable.marks.name_colours[index].tolist())
-        blf.position(0, round(x), round(y + 4 * scale), 0)
+        blf.position(0, round(x - _width(drawable.marks.names[index], scale) / 2), round(y + 4 * scale), 0)
         blf.draw(0, drawable.marks.names[index])
     blf.disable(0, blf.SHADOW)
+
+
+@lru_cache(maxsize=512)
+def _width(name: str, scale: float) -> float:
+    """Pixels of a name in the size that `draw_names` has set for this scale."""
+    return blf.dimensions(0, name)[0]
 
 
 def standings(boxes: tuple[PosedBox, ...], frames: Frames, depsgraph: bpy.types.Depsgraph) -> list[Standing]:
@@ -110,7 +115,7 @@ def _drawable(context: bpy.types.Context) -> _Drawable | None:
     if not (space.overlay.show_overlays and scene.neural_assets.show_boxes):
         return None
     address = space.as_pointer()
-    state = (_changes, scene.name, context.view_layer.name, space.local_view is not None, _theme(context))
+    state = (changes.count, scene.name, context.view_layer.name, space.local_view is not None, _theme(context))
     if address not in _kept or _kept[address][0] != state:
         if len(_kept) >= _SPACES:
             _kept.clear()
@@ -120,7 +125,7 @@ def _drawable(context: bpy.types.Context) -> _Drawable | None:
 
 def _make(context: bpy.types.Context, space: bpy.types.SpaceView3D) -> _Drawable | None:
     depsgraph = context.evaluated_depsgraph_get()
-    boxes = read_boxes(depsgraph, space)
+    boxes = _boxes(depsgraph, space)
     if not boxes:
         return None
     chosen = {thing.name for thing in context.view_layer.objects.selected}
@@ -142,6 +147,15 @@ def _make(context: bpy.types.Context, space: bpy.types.SpaceView3D) -> _Drawable
     )
 
 
+def _boxes(depsgraph: bpy.types.Depsgraph, space: bpy.types.SpaceView3D) -> tuple[PosedBox, ...]:
+    """As the live view has read them for this change, where it is on."""
+    address = space.as_pointer()
+    for view in session.views:
+        if getattr(view, "space", None) == address and view.read_at == changes.count:
+            return view.boxes
+    return read_boxes(depsgraph, space)
+
+
 def _theme(context: bpy.types.Context) -> dict[Standing, Colour]:
     """Blender's own colours of selected objects."""
     theme = context.preferences.themes[0].view_3d
@@ -160,12 +174,6 @@ def _on_screen(points: np.ndarray, context: bpy.types.Context) -> tuple[np.ndarr
     return (unit * 0.5 + 0.5) * (context.region.width, context.region.height), depths
 
 
-@persistent
-def _scene_changed(*_: object) -> None:
-    global _changes
-    _changes += 1
-
-
 def _draw_in_popover(self: bpy.types.Panel, context: bpy.types.Context) -> None:
     """In the 3D view's own overlays."""
     settings = context.scene.neural_assets
@@ -179,12 +187,7 @@ def _draw_in_popover(self: bpy.types.Panel, context: bpy.types.Context) -> None:
     names.prop(settings, "show_box_names")
 
 
-_EVENTS = ("depsgraph_update_post", "frame_change_post", "load_post", "undo_post", "redo_post")
-
-
 def register() -> None:
-    for name in _EVENTS:
-        getattr(bpy.app.handlers, name).append(_scene_changed)
     bpy.types.VIEW3D_PT_overlay.append(_draw_in_popover)
     if not bpy.app.background:
         for callback, when in ((draw_shapes, "POST_VIEW"), (draw_names, "POST_PIXEL")):
@@ -195,6 +198,4 @@ def unregister() -> None:
     while _handlers:
         bpy.types.SpaceView3D.draw_handler_remove(_handlers.pop(), "WINDOW")
     bpy.types.VIEW3D_PT_overlay.remove(_draw_in_popover)
-    for name in _EVENTS:
-        getattr(bpy.app.handlers, name).remove(_scene_changed)
     _kept.clear()

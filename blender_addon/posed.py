@@ -7,8 +7,9 @@ and what is hidden is not: the viewport's depsgraph follows the eye and "Disable
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+import itertools
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
 
 import bpy
 from mathutils import Matrix, Vector
@@ -20,10 +21,10 @@ _NO_INDEX = 0x7FFFFFFF  # fills the rest of an instance's persistent id
 _SOLID_EMPTIES = ("CUBE", "SPHERE")  # those whose symbol encloses a volume
 
 Point = tuple[float, float, float]
+_NOTHING: tuple[Point, Point] = (0.0, 0.0, 0.0), (0.0, 0.0, 0.0)
 
 
-@dataclass(frozen=True)
-class PosedBox:
+class PosedBox(NamedTuple):
     """A box as the evaluated scene has it. owner: the object of the scene that shows it (itself, or who instances it);
     matrix: local to world, frozen; low, high [3]: its local bounds; both in Blender units."""
 
@@ -48,26 +49,44 @@ def read_boxes(depsgraph: bpy.types.Depsgraph, space: bpy.types.SpaceView3D | No
     What a box instances and is no box itself belongs to it: the parts of a text or of geometry nodes, the objects of
     a collection instance. The box is then the joint bounding box.
     """
-    found: dict[tuple[str, tuple[int, ...]], _Bounds] = {}  # by top object and place in its tree of instances
-    parents: set[str] = set()
+    found: dict[tuple[str, tuple[int, ...]], PosedBox] = {}  # by top object and place in its tree of instances
+    is_shown = _eye(depsgraph, space)
+    for instance in depsgraph.object_instances:  # Blender's attributes cost: each is read once, and as late as can be
+        thing = instance.object
+        is_box, is_instance = thing.neural_assets.is_box, instance.is_instance
+        if not is_box and not (is_instance and found):
+            continue
+        top = instance.parent if is_instance else thing
+        if not is_instance:
+            if is_shown(instance, thing, top):
+                found[top.name_full, ()] = _posed(instance, thing, top)
+            continue
+        path = tuple(i for i in instance.persistent_id if i != _NO_INDEX)
+        whole = next((key for key in _wholes(top.name_full, path) if key in found), None)
+        if (whole is None and not is_box) or not is_shown(instance, thing, top):
+            continue
+        if whole is not None and (not is_box or found[whole].name == thing.name):
+            found[whole] = _joined(found[whole], instance.matrix_world, thing)
+        else:
+            found[top.name_full, path] = _posed(instance, thing, top)
+    return tuple(found.values())
+
+
+def _eye(
+    depsgraph: bpy.types.Depsgraph, space: bpy.types.SpaceView3D | None
+) -> Callable[[bpy.types.DepsgraphObjectInstance, bpy.types.Object, bpy.types.Object], bool]:
+    """What tells whether an instance, its object and the scene's object that shows it are to be seen."""
     layer, looks = depsgraph.view_layer, depsgraph.mode == "VIEWPORT"
-    for instance in depsgraph.object_instances:
-        thing, settings = instance.object, instance.object.neural_assets
-        top = instance.parent if instance.is_instance else thing
-        if not (settings.is_box or parents and top.name_full in parents):
-            continue
+
+    def is_shown(instance: bpy.types.DepsgraphObjectInstance, thing: bpy.types.Object, top: bpy.types.Object) -> bool:
         if not (instance.show_self and thing.visible_camera) or thing.original.holdout_get(view_layer=layer):
-            continue
-        if looks and not (top.visible_in_viewport_get(space) if space else top.original.visible_get(view_layer=layer)):
-            continue  # a collection's eye: the depsgraph still has its objects, since each 3D view may differ
-        path = tuple(i for i in instance.persistent_id if i != _NO_INDEX) if instance.is_instance else ()
-        whole = next((found[key] for key in _wholes(top.name_full, path) if key in found), None)
-        if whole is not None and (not settings.is_box or whole.name == thing.name):
-            whole.join(instance.matrix_world, thing)
-        elif settings.is_box:
-            found[top.name_full, path] = _Bounds(instance, thing, top)
-            parents.add(top.name_full)
-    return tuple(bounds.posed() for bounds in found.values())
+            return False
+        if not looks:
+            return True
+        # a collection's eye: the depsgraph still has its objects, since each 3D view may differ
+        return top.visible_in_viewport_get(space) if space else top.original.visible_get(view_layer=layer)
+
+    return is_shown
 
 
 def bounds_of(thing: bpy.types.Object) -> tuple[Point, Point] | None:
@@ -81,31 +100,33 @@ def bounds_of(thing: bpy.types.Object) -> tuple[Point, Point] | None:
     return None if low == high else (low, high)
 
 
-class _Bounds:
-    """A box that is being read."""
+def _posed(instance: bpy.types.DepsgraphObjectInstance, thing: bpy.types.Object, owner: bpy.types.Object) -> PosedBox:
+    settings, name = thing.neural_assets, thing.name
+    low, high = bounds_of(thing) or _NOTHING
+    return PosedBox(
+        name,
+        owner.name if instance.is_instance else name,
+        settings.asset,
+        settings.asset_name,
+        settings.guidance,
+        settings.seed,
+        instance.matrix_world.copy().freeze(),
+        low,
+        high,
+    )
 
-    def __init__(self, instance: bpy.types.DepsgraphObjectInstance, thing: bpy.types.Object, top: bpy.types.Object):
-        settings = thing.neural_assets
-        self.name = thing.name
-        self._values = (thing.name, top.name, settings.asset, settings.asset_name, settings.guidance, settings.seed)
-        self._matrix = instance.matrix_world.copy().freeze()
-        self._bounds = bounds_of(thing)
 
-    def join(self, matrix_world: Matrix, part: bpy.types.Object) -> None:
-        """Grow around a part."""
-        bounds = bounds_of(part)
-        if bounds is None:
-            return
-        to_local = self._matrix.inverted_safe() @ matrix_world
-        points = [to_local @ Vector(corner) for corner in part.bound_box] if part.type != "EMPTY" else []
-        points += [Vector(corner) for corner in self._bounds or ()]
-        if points:
-            low, high = (tuple(pick(axis) for axis in zip(*points, strict=True)) for pick in (min, max))
-            self._bounds = low, high
-
-    def posed(self) -> PosedBox:
-        low, high = self._bounds or ((0.0, 0.0, 0.0), (0.0, 0.0, 0.0))
-        return PosedBox(*self._values, self._matrix, low, high)
+def _joined(whole: PosedBox, matrix_world: Matrix, part: bpy.types.Object) -> PosedBox:
+    """The box, grown around a part."""
+    bounds = bounds_of(part)
+    if bounds is None:
+        return whole
+    to_local = whole.matrix.inverted_safe() @ matrix_world
+    points = [to_local @ Vector(corner) for corner in itertools.product(*zip(*bounds, strict=True))]
+    if whole.low != whole.high:
+        points += [Vector(whole.low), Vector(whole.high)]
+    low, high = (tuple(pick(axis) for axis in zip(*points, strict=True)) for pick in (min, max))
+    return whole._replace(low=low, high=high)
 
 
 def _wholes(top: str, path: tuple[int, ...]) -> Iterator[tuple[str, tuple[int, ...]]]:

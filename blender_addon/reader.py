@@ -5,11 +5,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 
 import bpy
 import numpy as np
+from mathutils import Matrix
 
 from . import camera as cameras
 from . import sight
@@ -53,9 +55,13 @@ class Contents:
 
 def read_contents(depsgraph: bpy.types.Depsgraph, space: bpy.types.SpaceView3D | None = None) -> Contents:
     """Every visible box that carries an asset, and the background. space: the 3D view that looks, if one does."""
-    scene = depsgraph.scene_eval
-    boxes = tuple(posed for posed in read_boxes(depsgraph, space) if posed.asset)
-    return Contents(boxes, scene.neural_assets.background or None, scene.unit_settings.scale_length)
+    return contents_of(depsgraph.scene_eval, read_boxes(depsgraph, space))
+
+
+def contents_of(scene: bpy.types.Scene, boxes: Iterable[PosedBox]) -> Contents:
+    """Those of these boxes that carry an asset, and the background of an evaluated scene."""
+    carrying = tuple(posed for posed in boxes if posed.asset)
+    return Contents(carrying, scene.neural_assets.background or None, scene.unit_settings.scale_length)
 
 
 def read_camera(depsgraph: bpy.types.Depsgraph, camera: bpy.types.Object | None, frame: cameras.Frame) -> Camera:
@@ -63,12 +69,15 @@ def read_camera(depsgraph: bpy.types.Depsgraph, camera: bpy.types.Object | None,
     if camera is None:
         raise ProtocolError(ErrorCode.CAMERA, "The scene has no camera.", "Add one (Shift-A) or load a reference.")
     evaluated = camera.evaluated_get(depsgraph)
-    matrix = cameras.world_to_camera(
-        np.array(evaluated.matrix_world),
-        depsgraph.scene_eval.unit_settings.scale_length,
-        f"The camera '{camera.name}'",
-    )
-    return Camera(cameras.intrinsics(cameras.lens_of(evaluated), frame), tuple(matrix.ravel().tolist()))
+    metres = depsgraph.scene_eval.unit_settings.scale_length
+    matrix = _to_camera(evaluated.matrix_world.copy().freeze(), metres, f"The camera '{camera.name}'")
+    return Camera(cameras.intrinsics(cameras.lens_of(evaluated), frame), matrix)
+
+
+@lru_cache(maxsize=8)
+def _to_camera(matrix_world: Matrix, metres: float, name: str) -> tuple[float, ...]:
+    """Row-major world-to-camera [16]; raises ProtocolError. Cached: boxes move more often than the camera."""
+    return tuple(cameras.world_to_camera(np.array(matrix_world.copy()), metres, name).ravel().tolist())
 
 
 def read_view(depsgraph: bpy.types.Depsgraph, view: bpy.types.RegionView3D) -> Camera:
@@ -79,10 +88,9 @@ def read_view(depsgraph: bpy.types.Depsgraph, view: bpy.types.RegionView3D) -> C
             "This view is orthographic, and only perspective ones are supported.",
             "Press Numpad 5, or Numpad 0 for the camera.",
         )
-    matrix = cameras.world_to_camera(
-        np.array(view.view_matrix.inverted()), depsgraph.scene_eval.unit_settings.scale_length, "The view"
-    )
-    return Camera(cameras.view_intrinsics(np.array(view.window_matrix)), tuple(matrix.ravel().tolist()))
+    metres = depsgraph.scene_eval.unit_settings.scale_length
+    matrix = _to_camera(view.view_matrix.inverted().freeze(), metres, "The view")
+    return Camera(cameras.view_intrinsics(np.array(view.window_matrix)), matrix)
 
 
 def read_render(depsgraph: bpy.types.Depsgraph) -> tuple[Scene, RenderSettings]:

@@ -32,7 +32,7 @@ class Frames:
 
     @staticmethod
     def of(boxes: Sequence[PosedBox]) -> Frames:
-        rows = [[*row] for box in boxes for row in box.matrix.copy()]  # the rows of a frozen matrix are not readable
+        rows = [row[:] for box in boxes for row in box.matrix.copy()]  # the rows of a frozen matrix are not readable
         bounds = np.array([(box.low, box.high) for box in boxes]).reshape(-1, 2, 3)
         return Frames(np.array(rows).reshape(-1, 4, 4), bounds[:, 0], bounds[:, 1])
 

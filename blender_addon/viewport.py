@@ -15,8 +15,9 @@ import bpy
 import numpy as np
 
 from . import camera as cameras
-from . import colour, draw, keeping, reader, session
+from . import changes, colour, draw, keeping, reader, session
 from .live import LiveView, Wish
+from .posed import PosedBox, read_boxes
 from .protocol.api import Camera
 from .protocol.errors import ProtocolError
 from .stamp import Stamp
@@ -37,6 +38,8 @@ class Viewport:
         self._drawn: np.ndarray | None = None  # the picture that the texture holds
         self._session = session.bridge.session
         self.space = 0  # the 3D view's address, only to be compared
+        self.boxes: tuple[PosedBox, ...] = ()  # that stand in the scene,
+        self.read_at = -1  # as of this change of it
         self._was_connected = False
         self._label = ""
         self._stamp: Stamp | None = None  # of the newest wish's refined picture
@@ -45,13 +48,9 @@ class Viewport:
 
     def update(self, context: bpy.types.Context, depsgraph: bpy.types.Depsgraph) -> None:
         """The scene changed."""
-        self.space = context.space_data.as_pointer()
-        try:
-            self._contents = reader.read_contents(depsgraph, context.space_data)
-        except ProtocolError as error:
-            self._contents = None
-            self.live.refuse(str(error))
-            return
+        self.space, self.read_at = context.space_data.as_pointer(), changes.count
+        self.boxes = read_boxes(depsgraph, context.space_data)
+        self._contents = reader.contents_of(depsgraph.scene_eval, self.boxes)
         self._want(context, depsgraph)
 
     def draw(self, context: bpy.types.Context, depsgraph: bpy.types.Depsgraph) -> None:

@@ -16,6 +16,7 @@ from . import (
     frames,
     history,
     library,
+    live,
     missing,
     new_scene,
     place,
@@ -42,6 +43,7 @@ MODULES = (
     compare,
     frames,
     sequences,
+    live,
     new_scene,
 )
 
@@ -51,9 +53,11 @@ def register() -> None:
         for cls in module.CLASSES:
             bpy.utils.register_class(cls)
     bpy.types.VIEW3D_MT_add.append(box.draw_in_menu)
+    live.register()
 
 
 def unregister() -> None:
+    live.unregister()
     bpy.types.VIEW3D_MT_add.remove(box.draw_in_menu)
     for module in reversed(MODULES):
         for cls in reversed(module.CLASSES):
