@@ -18,6 +18,19 @@ class _OnSelectedBoxes(bpy.types.Operator):
     def poll(cls, context: bpy.types.Context) -> bool:
         return any(thing.neural_assets.is_box for thing in context.selected_objects)
 
+    @staticmethod
+    def chosen(context: bpy.types.Context) -> list[bpy.types.Object]:
+        """The selected boxes; raises ProtocolError for one that is linked, whose change no file would keep."""
+        found = boxes(context, selected=True)
+        for thing in found:
+            if not thing.is_editable:
+                raise ProtocolError(
+                    ErrorCode.BOX,
+                    f"The box '{thing.name}' is linked from another file.",
+                    "Make a library override of it (Object, Library Override, Make).",
+                )
+        return found
+
 
 class AssignAsset(_OnSelectedBoxes):
     """Let the selected boxes carry this asset"""
@@ -30,7 +43,7 @@ class AssignAsset(_OnSelectedBoxes):
     @sentences
     def execute(self, context: bpy.types.Context) -> Result:
         info = known(self.asset, "object")
-        for thing in boxes(context, selected=True):
+        for thing in self.chosen(context):
             thing.neural_assets.asset, thing.neural_assets.asset_name = info.id, info.name
         return {"FINISHED"}
 
@@ -41,8 +54,9 @@ class ClearAsset(_OnSelectedBoxes):
     bl_idname = "neural_assets.clear_asset"
     bl_label = "Clear asset"
 
+    @sentences
     def execute(self, context: bpy.types.Context) -> Result:
-        for thing in boxes(context, selected=True):
+        for thing in self.chosen(context):
             thing.neural_assets.asset = thing.neural_assets.asset_name = ""
         return {"FINISHED"}
 
@@ -55,7 +69,7 @@ class SwapAssets(_OnSelectedBoxes):
 
     @sentences
     def execute(self, context: bpy.types.Context) -> Result:
-        chosen = boxes(context, selected=True)
+        chosen = self.chosen(context)
         if len(chosen) != 2:
             raise ProtocolError(ErrorCode.BOX, f"{len(chosen)} boxes are selected.", "Select the two to exchange.")
         first, second = (thing.neural_assets for thing in chosen)
