@@ -5,7 +5,10 @@ from __future__ import annotations
 import bpy
 from bpy.props import FloatVectorProperty
 
-from .common import Result
+from ..posed import bounds_of, read_boxes
+from ..protocol.errors import ErrorCode, ProtocolError
+from ..session import bridge
+from .common import Result, boxes, sentences
 
 # A cube of 1 m standing on its origin, and an arrow on its front face that points up.
 _CORNERS = [(x, y, z) for z in (0.0, 1.0) for y in (-0.5, 0.5) for x in (-0.5, 0.5)]
@@ -74,10 +77,55 @@ class UseAsBox(bpy.types.Operator):
     def poll(cls, context: bpy.types.Context) -> bool:
         return bool(context.selected_objects)
 
+    @sentences
     def execute(self, context: bpy.types.Context) -> Result:
-        for thing in context.selected_objects:
+        new = [thing for thing in context.selected_objects if thing.neural_assets.is_box != self.use]
+        for thing in new:
             thing.neural_assets.is_box = self.use
+        context.view_layer.update()
+        depsgraph = context.evaluated_depsgraph_get()
+        solid = {posed.owner for posed in read_boxes(depsgraph) if posed.low != posed.high}
+        solid |= {thing.name for thing in new if bounds_of(thing.evaluated_get(depsgraph))}
+        empty = [thing for thing in new if self.use and thing.name not in solid]
+        for thing in empty:
+            thing.neural_assets.is_box = False
+        if empty:
+            names = ", ".join(f"'{thing.name}'" for thing in empty)
+            raise ProtocolError(
+                ErrorCode.BOX,
+                f"{names}: nothing there has a bounding box.",
+                "Choose an object with a volume, or an empty that is shown as a cube.",
+            )
         return {"FINISHED"}
+
+
+class TrueSize(bpy.types.Operator):
+    """Give the selected boxes the size, in metres, that their assets' objects had where they were encoded"""
+
+    bl_idname = "neural_assets.true_size"
+    bl_label = "True size"
+    bl_options = {"REGISTER", "UNDO"}
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        return any(size_of(thing) for thing in context.selected_objects)
+
+    @sentences
+    def execute(self, context: bpy.types.Context) -> Result:
+        metres = context.scene.unit_settings.scale_length
+        found = {posed.owner: posed for posed in read_boxes(context.evaluated_depsgraph_get())}
+        for thing in boxes(context, selected=True):
+            size = size_of(thing)
+            if size and thing.name in found:
+                now = found[thing.name].box(metres).size
+                thing.scale = [s * wanted / is_now for s, wanted, is_now in zip(thing.scale, size, now, strict=True)]
+        return {"FINISHED"}
+
+
+def size_of(thing: bpy.types.Object) -> tuple[float, ...]:
+    """The metres (x, y, z) of the asset that a box carries; empty when it is none, or the server does not know it."""
+    info = bridge.assets.get(thing.neural_assets.asset) if thing.neural_assets.is_box else None
+    return info.size if info is not None and len(info.size) == 3 and min(info.size) > 0 else ()
 
 
 def draw_in_menu(self: bpy.types.Menu, context: bpy.types.Context) -> None:
@@ -85,4 +133,4 @@ def draw_in_menu(self: bpy.types.Menu, context: bpy.types.Context) -> None:
     self.layout.operator(AddBox.bl_idname, icon="CUBE")
 
 
-CLASSES = (AddBox, UseAsBox)
+CLASSES = (AddBox, UseAsBox, TrueSize)

@@ -17,6 +17,7 @@ def register() -> None:
     for module in MODULES:
         for cls in module.CLASSES:
             bpy.utils.register_class(cls)
+    boxes.register()
     library.register()
     for panel in compat.panels_for_all_engines():
         panel.COMPAT_ENGINES.add(colour.ENGINE_ID)
@@ -26,6 +27,7 @@ def unregister() -> None:
     for panel in compat.panels_for_all_engines():
         panel.COMPAT_ENGINES.discard(colour.ENGINE_ID)
     library.unregister()
+    boxes.unregister()
     for module in reversed(MODULES):
         for cls in reversed(module.CLASSES):
             bpy.utils.unregister_class(cls)

@@ -129,3 +129,42 @@ def test_only_a_moved_box_is_made_anew(addon, box):
     after = _contents(addon)
     assert after != before
     assert after.placements[0].box is before.placements[0].box and still.name == "A"
+
+
+def test_things_without_volume_are_refused_as_boxes_and_others_taken(scene):
+    lamp = bpy.data.objects.new("Lamp", bpy.data.lights.new("Lamp", "POINT"))
+    cage = bpy.data.objects.new("Cage", None)
+    cage.empty_display_type = "CUBE"
+    for thing in (lamp, cage):
+        scene.collection.objects.link(thing)
+        thing.select_set(True)
+    with pytest.raises(RuntimeError, match="'Lamp': nothing there has a bounding box. Choose an object with a volume"):
+        bpy.ops.neural_assets.use_as_box()
+    assert cage.neural_assets.is_box and not lamp.neural_assets.is_box
+    bpy.ops.neural_assets.use_as_box(use=False)
+    assert not cage.neural_assets.is_box
+
+
+@pytest.mark.parametrize("metres", [1.0, 0.01])
+def test_true_size_gives_the_metres_of_the_asset(addon, scene, box, metres):
+    events = addon("protocol.events")
+    scene.unit_settings.scale_length = metres
+    parent = bpy.data.objects.new("Parent", None)
+    scene.collection.objects.link(parent)
+    parent.scale, parent.rotation_euler = (2, 2, 2), (0, 0, 1)
+    thing = box("Chair", "chair", parent=parent, scale=(1, 3, 1), rotation_euler=(0, 0, 0.3))
+    assert not bpy.ops.neural_assets.true_size.poll(), "the store tells no size"
+    addon("session").bridge.assets = {"chair": events.AssetInfo("chair", "object", "Chair", (0.4, 0.5, 0.9))}
+    bpy.ops.neural_assets.true_size()
+    (placement,) = _contents(addon).placements
+    assert placement.box.size == pytest.approx((0.4, 0.5, 0.9), rel=1e-5)
+    assert thing.location == Vector((0, 0, 0)), "it still stands where it stood"
+
+
+def test_a_click_into_the_list_selects_that_box_alone(box):
+    first, second = box("First"), box("Second")
+    manager, layer = bpy.context.window_manager, bpy.context.view_layer
+    assert layer.objects[manager.neural_assets_active_box] == second
+    first.select_set(True)
+    manager.neural_assets_active_box = layer.objects.find("First")
+    assert layer.objects.active == first and first.select_get() and not second.select_get()
