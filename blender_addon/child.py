@@ -42,11 +42,15 @@ class Child:
             creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
             start_new_session=True,  # so that `stop_all` reaches what it has started
         )
-        threading.Thread(target=self._listen, args=(log, on_line, on_end), name="neural-assets", daemon=True).start()
+        self._listener = threading.Thread(
+            target=self._listen, args=(log, on_line, on_end), name="neural-assets-child", daemon=True
+        )
+        self._listener.start()
 
     @property
     def is_running(self) -> bool:
-        return self._process.poll() is None
+        """Until it has ended and `on_end` was called."""
+        return self._listener.is_alive()
 
     def stop(self) -> None:
         """Ask it to end, and make sure of it later; returns at once."""
@@ -62,7 +66,7 @@ class Child:
 
     def _end(self, how: Callable[[], object]) -> None:
         self._stopped = True
-        if self.is_running:
+        if self._process.poll() is None:
             how()
             threading.Thread(target=self._make_sure, name="neural-assets-stop", daemon=True).start()
 

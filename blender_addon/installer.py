@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import sys
 import time
 from pathlib import Path
@@ -12,7 +11,6 @@ from pathlib import Path
 from .child import Child
 from .protocol.errors import ErrorCode, ProtocolError
 
-PYTHONS = ("python3.13", "python3.12", "python3.11", "python3.14")  # in order of preference; else Blender's own
 _UNPACKING = 0.9  # share of the work that is done when every package is there
 _LIST = re.compile(r"Installing the packages of (\S+\.txt)")
 _PACKAGE = re.compile(r"Collecting ([A-Za-z0-9._-]+)")
@@ -59,14 +57,14 @@ class Installer:
         self._project = project
         self._packages, self._found = 0, 0
         self._started = time.monotonic()
-        python = next(filter(None, map(shutil.which, PYTHONS)), sys.executable)
-        command = [python, str(script), "server", "--set-up-only"]
+        finder = Path(__file__).with_name("with_python.py")
+        command = [sys.executable, str(finder), str(script), "server", "--set-up-only"]
         try:
             self._child = Child(command, project, log, self._read, self._ended, _VARIABLES)
         except OSError as error:
             raise ProtocolError(
                 ErrorCode.INTERNAL,
-                f"The server cannot be installed: {python} cannot be run ({error.strerror}).",
+                f"The server cannot be installed: {sys.executable} cannot be run ({error.strerror}).",
                 f"Run 'python3 install.py' in {project}.",
             ) from error
 

@@ -51,20 +51,20 @@ TEXTS = {
     "From rectangle": "Aus Rechteck",
     "Horizon and floor": "Horizont und Boden",
     "Objects as seen": "Objekte, wie gesehen",
-    # Kästen und Assets
-    "Boxes": "Kästen",
-    "Neural Box": "Neuraler Kasten",
-    "Add box": "Kasten hinzufügen",
-    "Draw box": "Kasten zeichnen",
+    # Boxen und Assets
+    "Boxes": "Boxen",
+    "Neural Box": "Neurale Box",
+    "Add box": "Box hinzufügen",
+    "Draw box": "Box zeichnen",
     "Draw a box over an object: its base on the floor, then its height. Its front looks towards you": (
-        "Einen Kasten über ein Objekt zeichnen: seine Grundfläche auf dem Boden, dann seine Höhe. Seine Vorderseite"
+        "Eine Box über ein Objekt zeichnen: ihre Grundfläche auf dem Boden, dann ihre Höhe. Ihre Vorderseite"
         " blickt zu dir"
     ),
-    "Use as box": "Als Kasten verwenden",
+    "Use as box": "Als Box verwenden",
     "Use selected": "Ausgewählte verwenden",
-    "Encode boxes": "Kästen einlesen",
+    "Encode boxes": "Boxen einlesen",
     "Make an asset of every box from what the reference picture shows in it, and a background of the rest": (
-        "Aus dem, was die Vorlage in jedem Kasten zeigt, ein Asset machen, und aus dem Rest einen Hintergrund"
+        "Aus dem, was die Vorlage in jeder Box zeigt, ein Asset machen, und aus dem Rest einen Hintergrund"
     ),
     "Add view": "Ansicht hinzufügen",
     "Assign asset": "Asset zuweisen",

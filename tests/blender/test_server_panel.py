@@ -40,7 +40,6 @@ def project(addon, monkeypatch, tmp_path):
     folder = tmp_path / "project"
     (folder / "server" / "requirements").mkdir(parents=True)
     (folder / "server" / "requirements" / "cpu.txt").write_text("numpy==2.0 \\\n    --hash=sha256:0\ntorch==2.9\n")
-    monkeypatch.setattr(addon("installer"), "PYTHONS", (sys.executable,))
 
     def make(text: str, **changes: object) -> None:
         (folder / "install.py").write_text(text)
@@ -88,6 +87,18 @@ def test_an_installation_can_be_cancelled_with_all_that_it_started(addon, projec
     assert bridge.state == "offline" and not bridge.problem
     time.sleep(2.0)
     assert not mark.exists()
+
+
+def test_names_of_python_that_only_say_no_are_passed_over(addon, tmp_path, monkeypatch):
+    """A version manager puts names on the path for which there is no Python."""
+    chosen = addon("with_python").chosen
+    for name, text in (("python3.13", "echo 'not found'; exit 127"), ("python3.12", "exit 0"), ("python3.11", "x")):
+        (tmp_path / name).write_text(f"#!/bin/sh\n{text}\n")
+        (tmp_path / name).chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert chosen() == str(tmp_path / "python3.12")
+    (tmp_path / "python3.12").unlink()
+    assert chosen() == sys.executable
 
 
 def test_installing_needs_the_internet_and_a_project(addon, project):

@@ -271,14 +271,21 @@ class Artist:
         self.area(number).tag_redraw()
         yield 0.3
 
-    def find(self, wanted: str, region: str = "UI", number: int = 0, kind: str = "VIEW_3D") -> Pauses:
+    def find(
+        self,
+        wanted: str,
+        region: str = "UI",
+        number: int = 0,
+        kind: str = "VIEW_3D",
+        columns: Sequence[float] = COLUMNS,
+    ) -> Pauses:
         """Where a button (an operator's id, "neural_assets.add_box") or a field (a property's path from its owner,
         "neural_assets.steps") is on the screen: the mouse goes over the region and Blender says what lies under it."""
         found = self.region(number, region, kind)
         middle = self.on_screen(found, found.width / 2, found.height / 2)
         for _ in range(PAGES):
             for y in range(found.height - 16, 12, -ROW):
-                for part in COLUMNS:
+                for part in columns:
                     point = self.on_screen(found, found.width * part, y)
                     yield from self._run(["xdotool", "mousemove", *(str(round(place)) for place in point)])
                     yield 0.03
