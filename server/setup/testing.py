@@ -81,6 +81,8 @@ def run_tests(device: str, only: str | None, arguments: Sequence[str], windowed:
     python = set_up(device, tests=True)
     tally = Tally()
     parts = (only,) if only else PARTS
+    # Making a windowed Blender takes minutes, of which the processor works few: in the meantime the other parts run
+    making = None if only else subprocess.Popen([str(python), "-m", "tests.gui.blenders", *windowed], cwd=ROOT)
     with tempfile.TemporaryDirectory(prefix="neural-assets-") as name:
         folder = Path(name)
         if "style" in parts:
@@ -93,6 +95,8 @@ def run_tests(device: str, only: str | None, arguments: Sequence[str], windowed:
             tally.add_report("unit", report, code)
         if "blender" in parts:
             check_in_blender(python, folder, tally, arguments if only else ())
+        if making is not None:
+            making.wait()
         if "gui" in parts:
             say("--- windowed Blender")
             report = folder / "gui.xml"

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import subprocess
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -59,7 +61,7 @@ def from_debian(suite: str) -> WindowedBlender:
     code = subprocess.call([HERE / "chroot" / "get_blender.sh", folder, suite])
     if code:
         why = "this machine cannot" if code == UNABLE else "its packages did not install"
-        raise NoBlender(f"There is no {title}: {why}, see the words above.")
+        raise NoBlender(f"Making {title} failed: {why}, see the words above.")
     return WindowedBlender(suite, "/usr/bin/blender", folder)
 
 
@@ -78,5 +80,18 @@ def from_program(program: str) -> WindowedBlender:
 
 
 def find(wanted: str) -> WindowedBlender:
-    """A suite's name, or a program; raises NoBlender."""
-    return from_debian(wanted) if wanted in SUITES else from_program(wanted)
+    """The first that is there of suites' names and programs, with commas between them; raises NoBlender."""
+    reasons = []
+    for name in wanted.split(","):
+        try:
+            return from_debian(name) if name in SUITES else from_program(name)
+        except NoBlender as error:
+            print(f"\n{error}", flush=True)
+            reasons.append(str(error))
+    raise NoBlender(" ".join(reasons))
+
+
+if __name__ == "__main__":  # makes them, so that they are there when they are wanted
+    for argument in sys.argv[1:]:
+        with contextlib.suppress(NoBlender):
+            find(argument)

@@ -61,16 +61,10 @@ def session(request: pytest.FixtureRequest, sessions: dict[str, Report | str], w
 
 
 def _played(wanted: str, steps: list[str]) -> Report | str:
-    """The session of the first of the wanted Blenders that is there."""
-    reasons = []
-    for name in wanted.split(","):
-        try:
-            blender = blenders.find(name)
-        except blenders.NoBlender as error:
-            print(f"\n{error}", flush=True)
-            reasons.append(str(error))
-            continue
-        report = play(blender, steps)
-        print(f"\nBlender {report.version} ({name}) did {len(report.steps)} steps: {report.folder}", flush=True)
-        return report
-    return " ".join(reasons)
+    try:
+        blender = blenders.find(wanted)
+    except blenders.NoBlender as error:
+        return str(error)
+    report = play(blender, steps)
+    print(f"\nBlender {report.version} ({blender.name}) did {len(report.steps)} steps: {report.folder}", flush=True)
+    return report
