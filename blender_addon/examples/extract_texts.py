@@ -40,6 +40,10 @@ def in_source(source: str) -> Iterator[tuple[str, int]]:
             yield from in_call(node)
         elif isinstance(node, ast.ClassDef):
             yield from in_class(node)
+        elif isinstance(node, ast.FunctionDef) and node.name == "description":
+            for part in ast.walk(node):
+                if isinstance(part, ast.Return) and part.value is not None:
+                    yield from constants(part.value)
         elif isinstance(node, ast.Assign) and TABLES & {
             target.id for target in node.targets if isinstance(target, ast.Name)
         }:

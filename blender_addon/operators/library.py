@@ -35,7 +35,7 @@ class RenameAsset(_OnAsset, bpy.types.Operator):
     bl_label = "Rename asset"
     bl_options = {"REGISTER", "UNDO"}
 
-    name: StringProperty(name="Name", options={"SKIP_SAVE"})
+    name: StringProperty(name="Name", description="What the asset is to be called", options={"SKIP_SAVE"})
 
     def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> Result:
         self.name = self.info.name
@@ -82,7 +82,9 @@ class ExportAsset(_OnAsset, bpy.types.Operator):
     bl_idname = "neural_assets.export_asset"
     bl_label = "Export asset"
 
-    filepath: StringProperty(subtype="FILE_PATH", options={"SKIP_SAVE"})
+    filepath: StringProperty(
+        name="File", description="Where the asset is written", subtype="FILE_PATH", options={"SKIP_SAVE"}
+    )
     filter_glob: StringProperty(default=f"*{asset_file.SUFFIX}", options={"HIDDEN"})
 
     def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> Result:
@@ -106,7 +108,7 @@ class ImportAssets(Conversation, bpy.types.Operator):
     bl_label = "Import assets"
     words = "Importing"
 
-    filepath: StringProperty(subtype="FILE_PATH", options={"SKIP_SAVE"})
+    filepath: StringProperty(name="File", description="An asset file", subtype="FILE_PATH", options={"SKIP_SAVE"})
     directory: StringProperty(subtype="DIR_PATH", options={"SKIP_SAVE", "HIDDEN"})
     files: CollectionProperty(type=bpy.types.OperatorFileListElement, options={"SKIP_SAVE", "HIDDEN"})
     filter_glob: StringProperty(default=f"*{asset_file.SUFFIX}", options={"HIDDEN"})

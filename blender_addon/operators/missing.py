@@ -20,8 +20,7 @@ _items: list[tuple[str, str, str, int, int]] = []  # Blender needs the strings o
 
 
 class SaveAssets(Conversation, bpy.types.Operator):
-    """Copy the files of all assets that this file uses into a folder beside it, from where they are taken when the
-    file is opened on another computer"""
+    """Copy the files of all assets that this file uses into a folder beside it, for other computers"""
 
     bl_idname = "neural_assets.save_assets"
     bl_label = "Save assets beside the file"
@@ -52,7 +51,7 @@ class FindMissing(Conversation, bpy.types.Operator):
     bl_options = {"REGISTER", "UNDO"}
     words = "Taking the assets into the store"
 
-    directory: StringProperty(name="Folder", subtype="DIR_PATH", options={"SKIP_SAVE"})
+    directory: StringProperty(name="Folder", description="Where to search", subtype="DIR_PATH", options={"SKIP_SAVE"})
     filter_folder: bpy.props.BoolProperty(default=True, options={"HIDDEN"})
 
     def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> Result:

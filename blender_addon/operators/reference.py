@@ -80,8 +80,7 @@ class DroppedReference(bpy.types.FileHandler):
 
 
 class SetFocalLength(bpy.types.Operator):
-    """The picture does not say with which focal length it was taken. Telephones: about 26 mm; the box's edges must lie
-    along the object's when it is right"""
+    """The focal length with which the picture was taken, for files that do not say it. Telephones: about 26 mm"""
 
     bl_idname = "neural_assets.set_focal_length"
     bl_label = "Focal length of the picture"

@@ -148,8 +148,7 @@ class SetCameraFromLines(_FromPicture, bpy.types.Operator):
 
 
 class SetCameraFromRectangle(_FromPicture, bpy.types.Operator):
-    """Click the four corners of a rectangle that lies on the floor or a table: they tell lens and tilt, and with the
-    length of a side also how far everything is"""
+    """Click the four corners of a rectangle that lies on the floor: they tell lens, tilt and, with one length, scale"""
 
     bl_idname = "neural_assets.set_camera_from_rectangle"
     bl_label = "Set camera from rectangle"
