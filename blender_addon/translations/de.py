@@ -61,7 +61,6 @@ TEXTS = {
         " blickt zu dir"
     ),
     "Use as box": "Als Box verwenden",
-    "Use selected": "Ausgewählte verwenden",
     "Encode boxes": "Boxen einlesen",
     "Make an asset of every box from what the reference picture shows in it, and a background of the rest": (
         "Aus dem, was die Vorlage in jeder Box zeigt, ein Asset machen, und aus dem Rest einen Hintergrund"

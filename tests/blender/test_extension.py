@@ -19,7 +19,8 @@ def _installed(addon) -> Path:
 
 def test_the_manifest_says_what_the_code_says(addon):
     manifest = tomllib.loads((_installed(addon) / "blender_manifest.toml").read_text())
-    assert manifest["version"] == addon("session").VERSION
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    assert manifest["version"] == addon("session").VERSION == project["version"]
     assert manifest["id"] == PACKAGE.split(".")[-1] and manifest["blender_version_min"] == "4.2.0"
 
 
