@@ -22,7 +22,8 @@ def read(path: Path = _INDEX) -> dict[str, tuple[AssetInfo, np.ndarray]]:
     try:
         with np.load(path, allow_pickle=False) as file:
             entries = json.loads(file["index"].tobytes())
-            infos = [AssetInfo(**{**e, "size": tuple(e["size"]), "tags": tuple(e["tags"])}) for e in entries]
+            lists = ("size", "tags", "camera")
+            infos = [AssetInfo(**{**e, **{name: tuple(e[name]) for name in lists}}) for e in entries]
             return {info.id: (info, file[info.id]) for info in infos}
     except (OSError, EOFError, ValueError, KeyError, TypeError, zipfile.BadZipFile):
         return {}

@@ -43,7 +43,8 @@ def restore(context: bpy.types.Context, stamp: Stamp, boxes: bool, camera: bool,
     if settings:
         _restore_settings(context.scene, stamp)
     if camera:
-        _restore_camera(context, stamp)
+        made = stamp.settings
+        place_camera(context, stamp.scene.camera, cameras.Frame(made.width, made.height, stamp.pixel_aspect))
     return _restore_boxes(context, stamp) if boxes else Restored()
 
 
@@ -61,15 +62,13 @@ def _restore_settings(scene: bpy.types.Scene, stamp: Stamp) -> None:
         render.pixel_aspect_y = 1.0 if wide else stamp.pixel_aspect
 
 
-def _restore_camera(context: bpy.types.Context, stamp: Stamp) -> None:
-    """The scene's camera; one is made where there is none."""
+def place_camera(context: bpy.types.Context, pinhole: Camera, frame: cameras.Frame) -> None:
+    """The scene's camera as a pinhole for pictures of this shape; one is made where there is none."""
     scene = context.scene
     if scene.camera is None or scene.camera.type != "CAMERA":
         scene.camera = bpy.data.objects.new("Camera", bpy.data.cameras.new("Camera"))
         context.collection.objects.link(scene.camera)
-    made = stamp.settings
-    frame = cameras.Frame(made.width, made.height, stamp.pixel_aspect)
-    pinhole, data = stamp.scene.camera, scene.camera.data
+    data = scene.camera.data
     lens = cameras.lens_from(pinhole.intrinsics, frame, data.sensor_width, data.sensor_height, data.sensor_fit)
     data.type, data.lens, (data.shift_x, data.shift_y) = "PERSP", lens.focal, lens.shift
     scene.camera.matrix_world = _camera_to_world(pinhole, scene.unit_settings.scale_length)

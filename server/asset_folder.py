@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from model.assets import Asset, BackgroundAsset, load_asset, load_thumbnail, save_asset
+from model.scene import PinholeCamera
 
 from .protocol.errors import ErrorCode, ProtocolError
 from .protocol.events import AssetInfo
@@ -43,14 +44,23 @@ def asset_info(identifier: str, asset: Asset) -> AssetInfo:
     """What lists show of it."""
     if isinstance(asset, BackgroundAsset):
         height, width = asset.mask.shape
-        return AssetInfo(identifier, "background", asset.name, (float(width), float(height)), 1, asset.provenance)
+        size, camera = (float(width), float(height)), _numbers(asset.camera)
+        return AssetInfo(
+            identifier, "background", asset.name, size, 1, asset.provenance, camera=camera, ground=float(asset.ground)
+        )
     size = tuple(float(side) for side in asset.size)
     return AssetInfo(identifier, "object", asset.name, size, len(asset.views), asset.provenance)
+
+
+def _numbers(camera: PinholeCamera) -> tuple[float, ...]:
+    return tuple(float(number) for part in (camera.intrinsics, camera.world_to_camera) for number in part.ravel())
 
 
 def read_info(path: Path) -> AssetInfo:
     """The same from a file's header; raises AssetFileError."""
     _, header = load_thumbnail(path)
+    if header["kind"] == "background":
+        return asset_info(path.stem, load_asset(path))  # its camera lies beside the header
     size = tuple(float(side) for side in header.get("size", ()))
     views = int(header.get("views", 1))
     return AssetInfo(path.stem, header["kind"], str(header["name"]), size, views, dict(header["provenance"]))

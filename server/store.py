@@ -12,6 +12,7 @@ import tempfile
 from collections.abc import Iterable
 from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -162,7 +163,7 @@ class AssetStore:
             return {
                 key: (
                     (int(entry["stamp"][0]), int(entry["stamp"][1])),
-                    AssetInfo(**{**entry["info"], "size": tuple(entry["info"]["size"]), "tags": ()}),
+                    _info(entry["info"]),
                 )
                 for key, entry in entries.items()
             }
@@ -186,6 +187,11 @@ class AssetStore:
             write_whole(self.folder / _INDEX, json.dumps({"version": 1, "assets": entries}).encode())
         except NeuralAssetsError as error:
             _log.warning("the index will be made again: %s", error)
+
+
+def _info(entry: dict[str, Any]) -> AssetInfo:
+    """An entry of the index; tags are the gallery's to give."""
+    return AssetInfo(**{**entry, "size": tuple(entry["size"]), "camera": tuple(entry["camera"]), "tags": ()})
 
 
 def require_free(folder: Path, limits: Limits, used: int) -> None:

@@ -25,6 +25,7 @@ from . import (
     server,
     settings,
     solve,
+    view,
 )
 
 MODULES = (
@@ -35,6 +36,7 @@ MODULES = (
     solve,
     encode,
     assets,
+    view,
     place,
     library,
     missing,

@@ -19,6 +19,8 @@ class PicturePanel(Sidebar):
     def draw(self, context: bpy.types.Context) -> None:
         settings = context.scene.neural_assets
         draw_choice(self.layout, settings.background, settings.background_name, "No background", BackgroundsPopover)
+        if settings.background:
+            self.layout.operator("neural_assets.view_background", icon="VIEW_CAMERA")
         row = self.layout.row(align=True)
         row.scale_y = 1.3
         row.operator("render.render", text="Render image", icon="RENDER_STILL").use_viewport = True

@@ -15,7 +15,8 @@ from .messages import PROTOCOL, Message
 @dataclass(frozen=True)
 class AssetInfo:
     """One asset of the store. kind: "object" or "background"; size: metres (x, y, z), or pixels (width, height);
-    tags: "gallery" for those that came with the program."""
+    tags: "gallery" for those that came with the program. Of a background also camera: intrinsics (4) and
+    world-to-camera (16) as in `api.Camera`, and ground: height of its floor in metres."""
 
     id: str
     kind: str
@@ -24,6 +25,8 @@ class AssetInfo:
     views: int = 1
     provenance: dict[str, str] = field(default_factory=dict)
     tags: tuple[str, ...] = ()
+    camera: tuple[float, ...] = ()
+    ground: float = 0.0
 
 
 @dataclass(frozen=True)
