@@ -238,8 +238,8 @@ class Bridge:
             self._await(ListAssets(), self._take_assets)
 
     def require_status(self) -> None:
-        """Have the server's status, waiting for it when it did not tell it yet. For a render's thread."""
-        if self.status is None and self.is_ready:
+        """Have the status, waiting for it when the server has not told it since its model is there. Not for a window."""
+        if self.is_ready and (self.status is None or self.status.model is ModelState.STARTING):
             self._await(AskStatus(), self._take_status)
 
     def versions(self) -> dict[str, str]:

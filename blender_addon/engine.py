@@ -78,7 +78,6 @@ class NeuralAssetsEngine(bpy.types.RenderEngine):
         self.update_stats("", "Waiting for the server")
         session.bridge.require(self.test_break)
         session.bridge.require_status()
-        stamp = stamping.stamp_of(depsgraph.scene_eval, posed.read_boxes(depsgraph), scene, settings)
         film = passes.film_of(depsgraph, scene.placements)
         window = Window.of(render, settings.width, settings.height)
         canvas = Canvas(self, window, depsgraph.view_layer_eval.name, film)
@@ -87,6 +86,8 @@ class NeuralAssetsEngine(bpy.types.RenderEngine):
         finally:
             canvas.close()
         if picture is not None:
+            session.bridge.require_status()  # once more: a server that was just started has loaded its model meanwhile
+            stamp = stamping.stamp_of(depsgraph.scene_eval, posed.read_boxes(depsgraph), scene, settings)
             self.get_result().stamp_data_add_field(KEY, stamp.to_text())
             if not self.is_animation:
                 keeping.render_finished(picture, stamp, film.transparent)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import time
+
 import bpy
 from bpy.props import StringProperty
 
 from .. import colour, sequences
+from ..bridge import START_SECONDS
 from ..protocol.api import RenderSettings, Scene
 from ..protocol.errors import ErrorCode, ProtocolError
-from ..protocol.events import Event, SequenceAccepted
+from ..protocol.events import Event, ModelState, SequenceAccepted
 from ..protocol.messages import DeleteSequence, ListSequences
 from ..session import bridge
 from .common import Result, answer, sentences
@@ -31,7 +34,7 @@ class RenderOnServer(bpy.types.Operator):
         frames = _frames(context)
         request = sequences.request_of(frames, context.scene.name)
         bridge.require(lambda: False)
-        bridge.require_status()
+        _wait_for_model()
         pending = bridge.submit(request)
         while not pending.done:
             event = pending.wait(0.1)
@@ -46,6 +49,8 @@ class RenderOnServer(bpy.types.Operator):
     def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> Result:
         if not bridge.is_ready:
             raise ProtocolError(ErrorCode.UNREACHABLE, "There is no connection to a server.", "Start it in the panel.")
+        if bridge.status is None or bridge.status.model is ModelState.STARTING:
+            raise ProtocolError(ErrorCode.BUSY, "The server is loading its model.", "Wait until it is ready.")
         frames = _frames(context)
         bridge.ask(sequences.request_of(frames, context.scene.name), lambda event: sequences.follow(frames, event))
         return {"FINISHED"}
@@ -78,6 +83,17 @@ class DeleteSequenceFrames(bpy.types.Operator):
 
         bridge.ask(DeleteSequence(job=job), deleted)
         return {"FINISHED"}
+
+
+def _wait_for_model() -> None:
+    """Until the server tells which weights it has: they decide what a frame looks like. Raises ProtocolError."""
+    deadline = time.monotonic() + START_SECONDS
+    bridge.require_status()
+    while bridge.status is None or bridge.status.model is ModelState.STARTING:
+        if time.monotonic() > deadline or not bridge.is_ready:
+            raise ProtocolError(ErrorCode.TIMEOUT, "The server's model does not load.", "Look into the server's log.")
+        time.sleep(0.2)
+        bridge.require_status()
 
 
 def _frames(context: bpy.types.Context) -> list[tuple[Scene, RenderSettings]]:

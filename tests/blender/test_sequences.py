@@ -10,7 +10,7 @@ import pytest
 
 from server.fake import Die, Say, flat_picture
 from server.protocol.errors import ErrorCode
-from server.protocol.events import Done, Failed, SequenceInfo, SequenceList
+from server.protocol.events import Done, Failed, ModelState, SequenceInfo, SequenceList, Status
 
 from .conftest import read_png, until
 
@@ -74,9 +74,21 @@ def test_another_scene_or_seed_is_another_picture(scene, server, shot):
 def test_other_weights_are_another_picture(addon, scene, server, shot):
     bpy.ops.neural_assets.render_on_server()
     bridge = addon("session").bridge
-    bridge.status = addon("protocol.events").Status(versions={"model": "newer"})
+    events = addon("protocol.events")
+    bridge.status = events.Status(model=events.ModelState.READY, versions={"model": "newer"})
     bpy.ops.render.render()
     assert counts(server)["fetch_frame"] == 0
+
+
+def test_the_job_waits_for_the_servers_model(addon, scene, server, shot):
+    """Which weights draw the frames is known only when they are loaded."""
+    for model, versions in ((ModelState.STARTING, {}), (ModelState.READY, {"model": "new"})):
+        server.answer("ask_status", Say(Status(0, model, versions=versions)))
+    server.answer("fetch_frame", Say(flat_picture(96, 64)))
+    addon("session").bridge.status = None
+    bpy.ops.neural_assets.render_on_server()
+    bpy.ops.render.render()
+    assert addon("session").bridge.versions()["model"] == "new" and counts(server)["fetch_frame"] == 1
 
 
 def test_the_notes_outlive_blender(addon, scene, server, shot):
