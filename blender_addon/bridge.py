@@ -238,7 +238,7 @@ class Bridge:
             self._await(ListAssets(), self._take_assets)
 
     def require_status(self) -> None:
-        """Have the status, waiting for it when the server has not told it since its model is there. Not for a window."""
+        """Have the status, waiting for it when none came since the model is there. For a render, not for a window."""
         if self.is_ready and (self.status is None or self.status.model is ModelState.STARTING):
             self._await(AskStatus(), self._take_status)
 
