@@ -92,8 +92,12 @@ class OnPicture:
         context.area.tag_redraw()
 
     def is_elsewhere(self, context: bpy.types.Context, event: bpy.types.Event, wheel: bool = True) -> bool:
-        """Whether the event is for somebody else: moving the view about, or a panel beside it."""
-        if event.type in _NAVIGATION and (wheel or not event.type.startswith("WHEEL")):
+        """Whether the event is for somebody else: clocks, moving the view about, or a panel beside it."""
+        if (
+            event.type.startswith(("TIMER", "WINDOW", "NONE"))
+            or event.type in _NAVIGATION
+            and (wheel or not event.type.startswith("WHEEL"))
+        ):
             return True
         clicked = event.type in ("LEFTMOUSE", *_NAVIGATION) and event.value in ("PRESS", "DOUBLE_CLICK", "CLICK_DRAG")
         return clicked and any(

@@ -111,12 +111,14 @@ class ViewsPanel(_Step):
         layout.label(text=f"{thing.name} shows the same object as", icon="CUBE")
         carried = thing.neural_assets
         if carried.asset:
-            row = layout.row()
+            row = layout.row(align=True)
             icon = thumbnails.icon(carried.asset)
             if icon:
-                row.template_icon(icon_value=icon, scale=2.5)
-            row.operator("neural_assets.add_view", text=f"Its asset, {carried.asset_name}").box = thing.name
-        layout.popover(SameObjectPopover.bl_idname, text="Another asset", icon="ASSET_MANAGER")
+                row.template_icon(icon_value=icon, scale=1.6)
+            own = row.row()
+            own.scale_y = 1.6 if icon else 1.0
+            own.operator("neural_assets.add_view", text=f"its asset '{carried.asset_name}'").box = thing.name
+        layout.popover(SameObjectPopover.bl_idname, text="another asset")
 
 
 class SameObjectPopover(bpy.types.Panel):
