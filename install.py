@@ -57,7 +57,7 @@ def command_test(options: argparse.Namespace) -> int:
 
 
 def command_demo(options: argparse.Namespace) -> int:
-    wish = demonstration.Wish(options.photo, options.image, options.boxes, options.out, options.bpy)
+    wish = demonstration.Wish(options.photo, options.gallery, options.image, options.boxes, options.out, options.bpy)
     return demonstration.run_demo(environment.chosen_device(options.device), wish)
 
 
@@ -97,6 +97,7 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     )  # fmt: skip
     demo = made["demo"]
     demo.add_argument("--photo", action="store_true", help="the example with a real photograph")
+    demo.add_argument("--gallery", action="store_true", help="a room of the shipped assets, without any picture")
     demo.add_argument("--image", type=Path, help="a picture of your own, with --boxes")
     demo.add_argument("--boxes", type=Path, help="its camera and boxes: see blender_addon/examples/boxes_file.py")
     demo.add_argument("--out", type=Path, help="folder for the pictures (out/demo)")

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from model.assets import load_thumbnail
 from server.setup import demo, testing
 from server.setup.process import InstallError
 
@@ -103,6 +104,19 @@ def test_only_a_demonstrations_own_folder_is_emptied(tmp_path):
     assert (out / "letter.txt").exists()
     (out / "wish.json").write_text("{}")
     assert list(demo.fresh_folder(out).iterdir()) == []
+
+
+def test_the_gallerys_room_is_of_shipped_assets(tmp_path):
+    """Every name in the room's file is an asset of the gallery, of the right kind."""
+    wish = demo.Wish(gallery=True)
+    told = json.loads(demo.write_wish(wish, tmp_path, Path("python"), Path("a.zip")).read_text())
+    assert wish.folder().name == "demo-gallery"
+    room = json.loads(Path(told["room"]).read_text())
+    headers = [load_thumbnail(file)[1] for file in Path("model/gallery").glob("*.safetensors")]
+    kinds = {header["name"]: header["kind"] for header in headers}
+    assert {kinds[thing["asset"]] for thing in room["things"]} == {"object"}
+    assert kinds[room["background"]] == kinds[room["elsewhere"]] == "background"
+    assert json.loads(demo.write_wish(demo.Wish(), tmp_path, Path("python"), Path("a.zip")).read_text())["room"] is None
 
 
 def test_progress_tells_the_time_left_from_the_second_step_on():

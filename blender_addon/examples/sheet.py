@@ -28,6 +28,7 @@ LABELS = {
     "replaced": "replaced",
     "background": "another background",
 }
+GALLERY = {"room": "assets of the gallery", "behind": "the armchair from behind", "elsewhere": "another background"}
 SEQUENCE_SHOWN = (8, 14, 20)
 
 
@@ -48,6 +49,13 @@ def cell(picture: Image.Image, label: str, height: int) -> Image.Image:
     made.paste(picture.convert("RGB").resize((WIDTH, height), Image.Resampling.LANCZOS), (0, 0))
     ImageDraw.Draw(made).text((2, height + 6), label, fill=INK, font=ImageFont.load_default(18))
     return made
+
+
+def make_gallery_sheet(folder: Path) -> Image.Image:
+    """The stills of the gallery's room, then three frames of the sequence."""
+    found = [(Image.open(folder / f"{name}.png"), label) for name, label in GALLERY.items()]
+    found += [(Image.open(folder / "sequence" / f"frame_{n:04d}.png"), f"sequence, frame {n}") for n in SEQUENCE_SHOWN]
+    return grid([cell(picture, label, cell_height(found[0][0])) for picture, label in found])
 
 
 def make_sheet(folder: Path, report: dict) -> Image.Image:
@@ -74,7 +82,8 @@ def make_moving_picture(folder: Path) -> None:
 
 def save_moving_picture(folder: Path, path: Path, quality: int) -> None:
     frames = [Image.open(file).convert("RGB") for file in sorted((folder / "sequence").glob("frame_*.png"))]
-    loop = frames + frames[-2:0:-1]
+    is_turn = (folder / "room.png").is_file()  # its last frame goes on to its first
+    loop = frames if is_turn else frames + frames[-2:0:-1]
     part = path.with_suffix(".part")
     loop[0].save(part, "WEBP", save_all=True, append_images=loop[1:], duration=83, loop=0, quality=quality, method=6)
     part.replace(path)
@@ -113,6 +122,15 @@ def grid(cells: list[Image.Image], columns: int = 3) -> Image.Image:
 
 def main() -> None:
     folder = Path(sys.argv[1])
+    if (folder / "room.png").is_file():
+        sheet = make_gallery_sheet(folder)
+        if "--strip" in sys.argv:
+            sheet.save(Path(sys.argv[-1]).with_suffix(".jpg"), quality=86)
+            save_moving_picture(folder, Path(sys.argv[-1]).with_suffix(".webp"), quality=62)
+        else:
+            sheet.save(folder / "sheet.png")
+            make_moving_picture(folder)
+        return
     report = json.loads((folder / "report.json").read_text(encoding="utf-8"))
     if "--strip" in sys.argv:
         make_strip(folder, report, Path(sys.argv[-1]))

@@ -25,10 +25,11 @@ SEQUENCE_PERCENT, SEQUENCE_STEPS = 50, 4  # the moving picture is smaller than t
 
 @dataclass(frozen=True)
 class Wish:
-    """What to show. photo: the photograph instead of the table; image, boxes: the user's own; out: folder; bpy: the
-    module even where a Blender is found."""
+    """What to show. photo: the photograph instead of the table; gallery: a room of the shipped assets instead of a
+    picture; image, boxes: the user's own; out: folder; bpy: the module even where a Blender is found."""
 
     photo: bool = False
+    gallery: bool = False
     image: Path | None = None
     boxes: Path | None = None
     out: Path | None = None
@@ -38,7 +39,8 @@ class Wish:
         return self.boxes or EXAMPLES / ("coffee.json" if self.photo else "table.json")
 
     def folder(self) -> Path:
-        name = "demo-own" if self.image else "demo-photo" if self.photo else "demo"
+        kinds = {"demo-own": self.image, "demo-gallery": self.gallery, "demo-photo": self.photo}
+        name = next((name for name, chosen in kinds.items() if chosen), "demo")
         return (self.out or ROOT / "out" / name).resolve()
 
 
@@ -93,6 +95,7 @@ def write_wish(wish: Wish, out: Path, python: Path, extension: Path) -> Path:
         "extension": str(extension), "project": str(ROOT), "steps": STEPS, "seed": SEED,
         "sequence_percent": SEQUENCE_PERCENT, "sequence_steps": SEQUENCE_STEPS,
         "command": shlex.join([str(python), "-m", "server", "--store", str(out / "store")]),
+        "room": str(EXAMPLES / "room.json") if wish.gallery else None,
     }  # fmt: skip
     if os.name == "nt":  # the add-on splits the command as Windows does
         told["command"] = subprocess.list2cmdline([str(python), "-m", "server", "--store", str(out / "store")])
