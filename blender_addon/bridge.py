@@ -211,6 +211,8 @@ class Bridge:
         """
         if self.is_ready:
             return
+        if self._local.is_installing:
+            self._refuse_unless_idle()
         if self._client is None and not self.is_starting:
             self.connect()
         if not self.is_starting and not self._wait(FIND_SECONDS, stopped):
@@ -225,6 +227,15 @@ class Bridge:
         seconds = START_SECONDS if self.is_starting else FIND_SECONDS
         if not self.is_ready and not self._wait(seconds, stopped):
             raise ProtocolError(*self._reason())
+
+    def _refuse_unless_idle(self) -> None:
+        """Raises ProtocolError while a server is on its way, or was wanted here and failed, which is to be read."""
+        if self._local.is_installing:
+            raise ProtocolError(ErrorCode.UNREACHABLE, "The server is being installed.", "Wait until it is done.")
+        if self.is_starting:
+            raise ProtocolError(ErrorCode.UNREACHABLE, "The server is still starting.", "Wait a moment.")
+        if self._local.problem:
+            raise ProtocolError(ErrorCode.UNREACHABLE, self._local.problem, "")
 
     @property
     def _is_refused(self) -> bool:
@@ -295,10 +306,10 @@ class Bridge:
     def submit(self, request: Request) -> Pending:
         """Send a request; wait on what is returned, or give it to `watch`. Connects when nobody did. Any thread."""
         with self._lock:
-            if self._client is None and not self.is_starting:
-                self.connect()
             if self._client is None:
-                raise ProtocolError(ErrorCode.UNREACHABLE, "The server is still starting.", "Wait a moment.")
+                self._refuse_unless_idle()
+                self.connect()
+            assert self._client is not None
             return self._client.submit(request)
 
     def ask(self, request: Request, on_event: OnEvent) -> Pending:

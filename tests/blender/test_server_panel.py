@@ -114,6 +114,27 @@ def test_installing_needs_the_internet_and_a_project(addon, project):
     assert addon("session").bridge.state == "offline"
 
 
+def test_a_render_does_not_break_an_installation_off(addon, project, scene, box):
+    project(INSTALL + "import time; time.sleep(30)")
+    bridge = addon("session").bridge
+    bridge.install_server()
+    box()
+    with pytest.raises(RuntimeError, match="The server is being installed. Wait until it is done."):
+        bpy.ops.render.render()
+    assert bridge.state == "installing"
+
+
+def test_a_failure_stays_to_be_read_while_the_live_view_goes_on_asking(addon, project):
+    project("", command=(sys.executable, "-c", "raise SystemExit('no weights')"))
+    bridge, errors = addon("session").bridge, addon("protocol.errors")
+    bridge.start_server()
+    until(lambda: bridge.state == "failed")
+    for _ in range(3):
+        with pytest.raises(errors.ProtocolError, match="no weights"):
+            bridge.submit(addon("protocol.messages").ListAssets())
+    assert bridge.state == "failed" and "no weights" in bridge.problem
+
+
 def test_a_project_is_installed_when_its_environment_was_finished(addon, tmp_path):
     installed = addon("installer").is_installed
     assert not installed(str(tmp_path)) and not installed("")
