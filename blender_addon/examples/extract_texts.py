@@ -18,7 +18,7 @@ LEFT_OUT = {"examples", "translations", "protocol"}
 NAMED = {"name", "description", "text", "heading", "placeholder", "confirm_text", "title"}  # keywords of calls
 ASSIGNED = {"bl_label", "bl_description", "words"}  # in classes
 CALLED = {"translated", "sentence", "poll_message_set"}  # their texts are arguments
-TABLES = {"_WORDS", "_JOB_NAMES"}  # dictionaries of words
+TABLES = {"_WORDS", "_JOB_NAMES", "_CLIENTS"}  # dictionaries of words
 
 
 def texts() -> dict[str, str]:
@@ -28,7 +28,7 @@ def texts() -> dict[str, str]:
         inside = file.relative_to(ADDON)
         if not LEFT_OUT & set(inside.parts):
             for text, line in in_source(file.read_text(encoding="utf-8")):
-                if text.startswith("{") or text[:1].isupper() and not text.isupper():
+                if (" " in text or text[:1].isupper()) and not text.isupper():  # no names of threads or of icons
                     found.setdefault(text, f"{inside.as_posix()}:{line}")
     return found
 

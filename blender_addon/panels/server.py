@@ -26,6 +26,7 @@ _ICONS = {
     ServerState.REFUSED: "CANCEL",
 }
 _JOB_NAMES = {"encode": "Encode", "preview": "View", "render": "Render", "sequence": "Sequence"}
+_CLIENTS = {"blender": "another Blender", "": "nobody who is here"}
 _UNITS = ((1 << 30, "GB"), (1 << 20, "MB"))
 
 
@@ -127,7 +128,8 @@ def job_words(job: JobInfo) -> str:
         words = progress.format(job=words, finished=job.finished, frames=job.frames)
     if job.own:
         return words
-    return translated("{job}, of {client}").format(job=words, client=job.client or translated("Nobody here"))
+    client = _CLIENTS.get(job.client, job.client)
+    return translated("{job}, of {client}").format(job=words, client=translated(client))
 
 
 CLASSES = (ServerPanel, QueuePanel)

@@ -76,8 +76,11 @@ def queue_shown(artist: Artist) -> Pauses:
         bridge.status = dataclasses.replace(bridge.status, jobs=jobs, memory_bytes=1_500_000_000)
         session.redraw_panels()
         yield 0.6
+        session.redraw_panels()  # a sub-panel that is new appears with the second drawing
+        yield 0.6
         yield from artist.look("queue")
-        cancel = yield from artist.find("neural_assets.cancel_job")
+        crosses = 1 - 50 / artist.region(region="UI").width
+        cancel = yield from artist.find("neural_assets.cancel_job", columns=(crosses,))
         yield from artist.click(cancel)
         yield from artist.until(lambda: artist.stage.requests("cancel"), "the server is told")
     finally:
