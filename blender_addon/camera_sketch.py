@@ -153,7 +153,8 @@ class RectangleSketch(CameraSketch):
         length = self.typed.length(scene)
         if length is None or length <= 0 or self.solution is None:
             return EYE_HEIGHT / scene.unit_settings.scale_length
-        return self.solution.height(*self.handles.points[:2], length)
+        first, second = self.handles.points[:2]
+        return self.solution.height(first, second, length)
 
     def draw_strokes(self, view: PictureView) -> None:
         corners = view.to_pixels(self.handles.points)

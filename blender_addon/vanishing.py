@@ -87,7 +87,7 @@ def from_lines(first: np.ndarray, second: np.ndarray, shape: float, focal: float
                 "Two lines of one direction are parallel in the picture and tell no focal length.",
                 "Draw edges that run obliquely into the depth, or keep the camera's lens (L).",
             )
-        focal = _focal_length(*points, shape)
+        focal = _focal_length(points[0], points[1], shape)
     directions = np.stack([_unit(point * (1.0, 1.0, focal)) for point in points])
     skew = math.degrees(math.asin(min(1.0, abs(float(directions[0] @ directions[1])))))
     if skew > _MOST_SKEW:

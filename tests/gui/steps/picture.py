@@ -77,8 +77,10 @@ def camera_from_lines(artist: Artist) -> Pauses:
     artist.figures |= {"lens": camera.data.lens, "true lens": LENS}
     assert abs(camera.data.lens / LENS - 1) < 0.05, camera.data.lens
     assert abs(camera.location.z - 1.9) < 1e-4
-    up = camera.matrix_world.to_3x3().inverted().col[2]
-    assert up.angle(Euler(TURN).to_matrix().inverted().col[2]) < 0.02
+    up, true_up = (
+        turn.to_matrix().inverted() @ Vector((0, 0, 1)) for turn in (camera.matrix_world.to_euler(), Euler(TURN))
+    )
+    assert up.angle(true_up) < 0.02
     yield from artist.key("ctrl+z")
     yield from artist.until(lambda: artist.scene.camera.data.lens == 24, "undo brings the old camera back")
 
