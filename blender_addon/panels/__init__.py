@@ -8,9 +8,9 @@ from __future__ import annotations
 import bpy
 
 from .. import colour, compat
-from . import boxes, choice, history, library, live, picture, reference, server
+from . import boxes, choice, history, library, live, missing, picture, reference, server
 
-MODULES = (choice, server, live, reference, boxes, picture, library, history)
+MODULES = (choice, server, live, missing, reference, boxes, picture, library, history)
 
 
 def register() -> None:

@@ -1,4 +1,4 @@
-"""The sidebar's panel of the server's store, and of the assets that this file misses."""
+"""The sidebar's panel of the server's store."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from bpy.props import EnumProperty, StringProperty
 from .. import missing, thumbnails
 from ..protocol.events import AssetInfo
 from ..session import bridge
-from .common import Sidebar, sentence
+from .common import Sidebar
 
 _SEARCH, _CHOSEN = "neural_assets_search", "neural_assets_chosen"  # of the window manager
 
@@ -54,30 +54,6 @@ class FilePanel(Sidebar):
         layout, uses = self.layout, missing.used()
         layout.label(text=f"{len(uses)} assets used" if len(uses) != 1 else "1 asset used")
         layout.operator("neural_assets.save_assets", text="Save assets beside file", icon="FILE_TICK")
-
-
-class MissingPanel(Sidebar):
-    """What the server lacks of them; only there when something is missing."""
-
-    bl_idname = "NEURAL_ASSETS_PT_missing_assets"
-    bl_label = "Missing assets"
-
-    @classmethod
-    def poll(cls, context: bpy.types.Context) -> bool:
-        return bool(missing.missing())
-
-    def draw(self, context: bpy.types.Context) -> None:
-        layout = self.layout
-        sentence(layout, context, "The server does not have these assets of this file.")
-        column = layout.column(align=True)
-        for use in missing.missing():
-            row = column.row()
-            row.label(text=use.words, icon="CUBE" if use.kind == "object" else "WORLD")
-            button = row.operator("neural_assets.relink_asset", text="Relink")
-            button.missing, button.kind = use.asset, use.kind
-        layout.operator("neural_assets.find_missing", icon="FILE_FOLDER")
-        if missing.pick_up.problem:
-            sentence(layout, context, missing.pick_up.problem)
 
 
 def chosen() -> AssetInfo | None:
@@ -163,4 +139,4 @@ def unregister() -> None:
     delattr(bpy.types.WindowManager, _CHOSEN)
 
 
-CLASSES = (LibraryPanel, FilePanel, MissingPanel)
+CLASSES = (LibraryPanel, FilePanel)

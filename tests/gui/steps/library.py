@@ -11,8 +11,10 @@ _TILE = (50, 60)  # pixels from the upper left corner of the browser to the midd
 
 def _browser(artist: Artist, catalog: str) -> Pauses:
     """The lower half of the 3D view becomes an Asset Browser that shows a catalog of our library."""
+    artist.bridge.close()  # without a server the library has the gallery
     library, gallery = artist.part("library"), artist.part("gallery").read()
-    yield from artist.until(lambda: len(list(library.folder().glob("*.blend"))) == len(gallery), "the library is made")
+    files = [library.folder() / library.file_name(info) for info, _ in gallery.values()]
+    yield from artist.until(lambda: files and all(file.exists() for file in files), "the library is made")
     with artist.in_view():
         bpy.ops.screen.area_split(direction="HORIZONTAL", factor=0.4)
     yield 0.3
@@ -101,3 +103,25 @@ def background_dragged(artist: Artist) -> Pauses:
     yield from artist.key("ctrl+z")
     yield from artist.until(lambda: not settings().background, "one step back")
     assert artist.scene.world.name == world
+
+
+def missing_relinked(artist: Artist) -> Pauses:
+    """The panel names what the server lacks; another asset is chosen for it by its name."""
+    yield from artist.live_table()
+    with artist.in_view():
+        artist.scene.objects["Left"].neural_assets.asset = "id-of-another-computer"
+        artist.scene.objects["Left"].neural_assets.asset_name = "Bed"
+        bpy.ops.ed.undo_push(message="From another computer")
+    yield from artist.open_sidebar()
+    button = yield from artist.find("neural_assets.relink_asset")
+    yield from artist.look("missing")
+    yield from artist.click(button)
+    yield 0.3
+    yield from artist.type("lam")
+    yield 0.5
+    yield from artist.look("choosing")
+    yield from artist.key("Return")
+    yield from artist.until(lambda: artist.scene.objects["Left"].neural_assets.asset == "lamp", "it carries the lamp")
+    yield from artist.rest()
+    yield from artist.key("ctrl+z")
+    yield from artist.until(lambda: artist.scene.objects["Left"].neural_assets.asset_name == "Bed", "one step back")
