@@ -61,7 +61,10 @@ def _draw_store(layout: bpy.types.UILayout, kind: str, operator: str, hint: str)
         icon = thumbnails.icon(asset.id)
         if icon:
             cell.template_icon(icon_value=icon, scale=4)
-        cell.operator(operator, text=asset.name).asset = asset.id
+        row = cell.row(align=True)
+        row.operator(operator, text=asset.name).asset = asset.id
+        if kind == "object":
+            row.operator("neural_assets.add_asset", text="", icon="ADD").asset = asset.id
     if not found:
         layout.label(text=hint)
     layout.operator("neural_assets.refresh_assets", icon="FILE_REFRESH")
