@@ -21,6 +21,7 @@ RESOLUTION = (1024, 768)
 FRAMES = 72  # three seconds
 FLOOR, FLOOR_SIDE = "Floor", 10.0  # metres
 BROWSER = 0.3  # of the 3D view's height
+MARGIN = 2.0  # around the camera's frame, in Blender's steps of zoom
 _SETTLING = 0.1  # seconds until regions of a new screen are drawn
 _TRIES = 20
 
@@ -91,6 +92,9 @@ def arrange(window: bpy.types.Window) -> None:
         bpy.ops.screen.area_split(direction="HORIZONTAL", factor=BROWSER)
     for area in set(screen.areas) - before:
         area.ui_type = "ASSETS"
+    for area in screen.areas:
+        if area.type == "PROPERTIES":
+            area.spaces.active.context = "RENDER"
     if not bpy.app.background:
         bpy.app.timers.register(_Settling(), first_interval=_SETTLING)
 
@@ -124,6 +128,7 @@ def _settle(window: bpy.types.Window) -> bool:
         parameters.asset_library_reference = library.NAME
     with bpy.context.temp_override(window=window, area=view, region=regions["WINDOW"]):
         bpy.ops.view3d.view_center_camera()
+    view.spaces.active.region_3d.view_camera_zoom -= MARGIN
     view.tag_redraw()
     return True
 

@@ -42,6 +42,7 @@ def test_the_workspace_has_what_is_needed(fresh):
     assert sorted(kinds) == ["ASSETS", "OUTLINER", "PROPERTIES", "TIMELINE", "VIEW_3D"]
     space = next(area for area in window.screen.areas if area.type == "VIEW_3D").spaces.active
     assert space.show_region_ui and space.region_3d.view_perspective == "CAMERA" and space.shading.type == "SOLID"
+    assert next(area for area in window.screen.areas if area.type == "PROPERTIES").spaces.active.context == "RENDER"
     assert "Layout" not in bpy.data.workspaces and "Animation" in bpy.data.workspaces
 
 
