@@ -7,6 +7,7 @@ A step is a generator; a timer takes its next pause when the last one is over, s
 
 from __future__ import annotations
 
+import faulthandler
 import importlib
 import json
 import os
@@ -25,6 +26,8 @@ sys.dont_write_bytecode = True
 from tests.gui.inside.artist import Artist  # noqa: E402
 from tests.gui.inside.line import Line  # noqa: E402
 
+HUNG_SECONDS = 60
+
 
 class Session:
     """The steps in their order; the report is written after each, for the case that Blender crashes in the next."""
@@ -35,6 +38,7 @@ class Session:
         self.artist = Artist(stage, self.out, ORDER["address"], ORDER["settings"], self.write)
         self.report = {"version": bpy.app.version_string, "steps": {}}
         self.pauses = self.steps()
+        self.armed = 0.0  # when the watch for a hanging main thread was set last
 
     def steps(self) -> Iterator[float]:
         for name in ORDER["steps"]:
@@ -66,6 +70,9 @@ class Session:
         part.rename(self.out / "report.json")
 
     def tick(self) -> float:
+        if time.monotonic() > self.armed + HUNG_SECONDS / 10:
+            self.armed = time.monotonic()
+            faulthandler.dump_traceback_later(HUNG_SECONDS, exit=True)  # of every thread, into blender.log
         try:
             return next(self.pauses)
         except StopIteration:

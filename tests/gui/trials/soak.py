@@ -58,6 +58,8 @@ class Soak:
         self.watch.state = "file"
         yield from self.artist.fresh_file()
         yield from self.artist.live_table()
+        yield from self.save_and_load()  # nothing before the table can be undone
+        yield from self.artist.rest()
         gc.collect()
         self.watch.state = "ready"
         with open("/proc/self/statm") as file:
