@@ -33,6 +33,18 @@ def make_box(name: str, size: tuple[float, float, float], data: bpy.types.BlendD
     return thing
 
 
+def add_to_scene(context: bpy.types.Context, thing: bpy.types.Object) -> None:
+    """Into the active collection and, where a 3D view shows only some objects, into that view; selected alone."""
+    context.collection.objects.link(thing)
+    space = context.space_data
+    if space is not None and space.type == "VIEW_3D" and space.local_view:
+        thing.local_view_set(space, True)
+    for other in context.selected_objects:
+        other.select_set(False)
+    thing.select_set(True)
+    context.view_layer.objects.active = thing
+
+
 class AddBox(bpy.types.Operator):
     """Add a box at the 3D cursor. Its front, marked by an arrow, looks along -Y; it stands on the cursor"""
 
@@ -56,11 +68,7 @@ class AddBox(bpy.types.Operator):
             return {"CANCELLED"}
         thing = make_box("Box", tuple(self.size))
         thing.location = context.scene.cursor.location
-        context.collection.objects.link(thing)
-        for other in context.selected_objects:
-            other.select_set(False)
-        thing.select_set(True)
-        context.view_layer.objects.active = thing
+        add_to_scene(context, thing)
         return {"FINISHED"}
 
 

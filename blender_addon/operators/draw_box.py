@@ -15,7 +15,7 @@ from ..box_sketch import BoxSketch, Stage
 from ..picture_view import window_region
 from ..protocol.errors import ErrorCode, ProtocolError
 from ..typing_in import Typed
-from .box import make_box
+from .box import add_to_scene, make_box
 from .common import Result, boxes, sentences
 from .on_picture import Keys, OnPicture, pixel_of
 
@@ -182,11 +182,7 @@ class DrawBox(OnPicture, bpy.types.Operator):
         ground = context.scene.neural_assets.ground
         thing.location = self.corner[0] + c * x - s * y, self.corner[1] + s * x + c * y, ground
         thing.rotation_euler = 0.0, 0.0, self.yaw
-        context.collection.objects.link(thing)
-        for other in context.selected_objects:
-            other.select_set(False)
-        thing.select_set(True)
-        context.view_layer.objects.active = thing
+        add_to_scene(context, thing)
         return {"FINISHED"}
 
     def _point(self, context: bpy.types.Context, event: bpy.types.Event) -> None:

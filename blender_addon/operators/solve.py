@@ -61,6 +61,10 @@ class _FromPicture(OnPicture):
         """Raises ProtocolError when nothing can be drawn on the picture here."""
         if context.area is None or context.area.type != "VIEW_3D":
             raise ProtocolError(ErrorCode.CAMERA, "This is drawn in a 3D view.", "Start it from one.")
+        if context.space_data.camera != context.scene.camera:
+            raise ProtocolError(
+                ErrorCode.CAMERA, "This view looks through another camera.", "Switch Local Camera off in the tab View."
+            )
         require_shape(context.scene)
         known_focal(context.scene)
         context.space_data.region_3d.view_perspective = "CAMERA"
