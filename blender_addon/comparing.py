@@ -10,7 +10,7 @@ from . import colour, compat, draw, strokes
 
 Rectangle = tuple[float, float, float, float]  # left, bottom, right, top in pixels of the region
 
-_MARGIN, _GRIP = 24, 9.0  # pixels at a scale of 1
+MARGIN, _GRIP = 24, 9.0  # pixels at a scale of 1
 _BACKDROP = (0.07, 0.07, 0.07)
 
 
@@ -30,7 +30,7 @@ class Comparison:
     def rectangle(self, inside: Rectangle) -> Rectangle:
         """Where the pictures lie: as large as the left one fits, in the middle."""
         height, width = self._pictures[0].shape[:2]
-        return fitted(width / height, inside, _MARGIN * strokes.scale())
+        return fitted(width / height, inside, MARGIN * strokes.scale())
 
     def draw(self, region: tuple[int, int], inside: Rectangle) -> None:
         """Over a whole region of (width, height) pixels; inside: its part that no other region covers."""

@@ -55,7 +55,7 @@ class ComparePictures(bpy.types.Operator):
             return {"FINISHED"}
         region = window_region(self._area)
         x, y = event.mouse_x - region.x, event.mouse_y - region.y
-        left, bottom, right, top = _inside(self._area)
+        left, bottom, right, top = inside(self._area)
         if event.type == "LEFTMOUSE":
             self._drags = event.value == "PRESS" and left <= x <= right and bottom <= y <= top
         if self._drags and event.type in ("LEFTMOUSE", "MOUSEMOVE"):
@@ -80,7 +80,7 @@ class ComparePictures(bpy.types.Operator):
     def _draw(self) -> None:
         if bpy.context.area == self._area:
             region = bpy.context.region
-            self._comparison.draw((region.width, region.height), _inside(self._area))
+            self._comparison.draw((region.width, region.height), inside(self._area))
 
     def _leave(self, context: bpy.types.Context) -> None:
         bpy.types.SpaceView3D.draw_handler_remove(self._handler, "WINDOW")
@@ -89,7 +89,7 @@ class ComparePictures(bpy.types.Operator):
             area.tag_redraw()
 
 
-def _inside(area: bpy.types.Area) -> Rectangle:
+def inside(area: bpy.types.Area) -> Rectangle:
     """The part of a 3D view's region that toolbar and sidebar do not cover, in its pixels."""
     region = window_region(area)
     left, bottom, right, top = 0, 0, region.width, region.height
