@@ -89,6 +89,8 @@ def _draw_actions(layout: bpy.types.UILayout, context: bpy.types.Context) -> Non
         row.operator("neural_assets.stop_server", icon="CANCEL")
         row.operator("neural_assets.restart_server", icon="FILE_REFRESH")
     elif bridge.is_ready or bridge.state is ServerState.LOST:
+        if bridge.state is ServerState.LOST and target.installed:
+            row.operator("neural_assets.start_server", icon="PLAY")
         row.operator("neural_assets.disconnect", icon="UNLINKED")
     elif target.installed:
         row.operator("neural_assets.start_server", icon="PLAY")

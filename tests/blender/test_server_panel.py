@@ -344,6 +344,14 @@ def test_every_state_has_words_an_icon_and_a_way_on(addon, monkeypatch, project,
     assert layout.buttons - {"neural_assets.use_engine", "neural_assets.show_log"}
 
 
+def test_a_server_that_is_gone_can_be_started(addon, monkeypatch, project):
+    project(INSTALL, installed=True)
+    monkeypatch.setattr(addon("bridge").Bridge, "state", addon("server_state").ServerState.LOST)
+    layout = Layout()
+    shown(addon("panels.server").ServerPanel, layout)
+    assert {"neural_assets.start_server", "neural_assets.disconnect"} <= layout.buttons
+
+
 def test_without_a_project_the_panel_asks_for_its_folder(addon):
     layout = Layout()
     text = shown(addon("panels.server").ServerPanel, layout)
