@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import textwrap
 import time
 import weakref
 
@@ -24,6 +25,7 @@ from .stamp import Stamp
 from .stamping import stamp_of
 
 _numbers = itertools.count(1)
+_LETTER, _SHARE = 7.0, 0.55  # pixels of a letter at a scale of 1; of the region's width, for sentences in it
 
 
 class Viewport:
@@ -41,7 +43,7 @@ class Viewport:
         self.boxes: tuple[PosedBox, ...] = ()  # that stand in the scene,
         self.read_at = -1  # as of this change of it
         self._was_connected = False
-        self._label = ""
+        self._label, self._columns = "", 80
         self._stamp: Stamp | None = None  # of the newest wish's refined picture
         self._kept: np.ndarray | None = None  # the picture that the history was told of
         session.views.add(self)
@@ -55,6 +57,7 @@ class Viewport:
 
     def draw(self, context: bpy.types.Context, depsgraph: bpy.types.Depsgraph) -> None:
         """The region is redrawn, perhaps because the view was turned."""
+        self._columns = max(30, int(context.region.width * _SHARE / _LETTER / context.preferences.system.ui_scale))
         view = _view_of(context)
         if view != self._view and self._contents is not None:
             self._want(context, depsgraph)
@@ -108,11 +111,13 @@ class Viewport:
 
     def _words_and_figures(self) -> str:
         """For the view's corner: the state, and of the picture that is shown its size, seconds and seed."""
-        shown = self.live.shown
-        if shown is None or not self.words:
-            return self.words
+        shown, words = self.live.shown, self.words
+        if len(words) > self._columns:
+            return "\n".join(textwrap.wrap(words, self._columns))
+        if shown is None or not words or self.live.problem:
+            return words
         made = shown.settings
-        return f"{self.words} | {made.width} x {made.height} | {shown.seconds:.2f} s | Seed {made.seed}"
+        return f"{words} | {made.width} x {made.height} | {shown.seconds:.2f} s | Seed {made.seed}"
 
     def _follow_connection(self) -> None:
         """A new connection goes on with what stopped; one that somebody ended stops the view."""

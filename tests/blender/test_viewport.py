@@ -48,6 +48,7 @@ def view(addon, scene):
         region_data=region_data,
         region=SimpleNamespace(width=300, height=200),
         space_data=_a_3d_view(scene.camera),
+        preferences=SimpleNamespace(system=SimpleNamespace(ui_scale=1.0)),
     )
 
     def update() -> None:
@@ -260,3 +261,13 @@ def test_two_views_ask_for_pictures_of_their_own(addon, scene, server, box, view
     assert len({request.view for request in previews}) == 2
     assert view.viewport.live.shown.scene.camera != other.live.shown.scene.camera
     other.stop()
+
+
+def test_a_long_sentence_in_the_corner_is_wrapped(addon, scene, server, box, view):
+    box()
+    view.context.region_data.view_perspective = "ORTHO"
+    view.update()
+    view.viewport.draw(view.context, bpy.context.evaluated_depsgraph_get())
+    addon("session").tick()
+    lines = view.engine.words.split("\n")
+    assert " ".join(lines) == view.viewport.words and len(lines) > 1 and max(map(len, lines)) <= 30
