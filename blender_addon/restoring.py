@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import bpy
 from mathutils import Matrix, Vector
@@ -45,7 +45,10 @@ def restore(context: bpy.types.Context, stamp: Stamp, boxes: bool, camera: bool,
     if camera:
         made = stamp.settings
         place_camera(context, stamp.scene.camera, cameras.Frame(made.width, made.height, stamp.pixel_aspect))
-    return _restore_boxes(context, stamp) if boxes else Restored()
+    restored = _restore_boxes(context, stamp) if boxes else Restored()
+    if camera and _is_animated(context.scene.camera):
+        restored = replace(restored, keyed=(*restored.keyed, context.scene.camera.name))
+    return restored
 
 
 def _restore_settings(scene: bpy.types.Scene, stamp: Stamp) -> None:

@@ -41,6 +41,8 @@ class LoadSettings(Restores, bpy.types.Operator):
     filter_glob: StringProperty(default="*.png;*.jpg;*.jpeg;*.exr", options={"HIDDEN"})
 
     def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> Result:
+        if self.filepath:  # dropped onto a view
+            return self.execute(context)
         context.window_manager.fileselect_add(self)
         return {"RUNNING_MODAL"}
 
@@ -49,4 +51,17 @@ class LoadSettings(Restores, bpy.types.Operator):
         return self.restore(context, Stamp.from_file(Path(bpy.path.abspath(self.filepath))))
 
 
-CLASSES = (LoadSettings,)
+class DroppedSettings(bpy.types.FileHandler):
+    """A picture dropped onto a 3D view; Blender lets the artist choose between this and other uses of pictures."""
+
+    bl_idname = "NEURAL_ASSETS_FH_settings"
+    bl_label = LoadSettings.bl_label
+    bl_import_operator = LoadSettings.bl_idname
+    bl_file_extensions = ".png;.jpg;.jpeg;.exr"
+
+    @classmethod
+    def poll_drop(cls, context: bpy.types.Context) -> bool:
+        return context.area is not None and context.area.type == "VIEW_3D" and context.mode == "OBJECT"
+
+
+CLASSES = (LoadSettings, DroppedSettings)

@@ -16,7 +16,7 @@ class Layout:
     def __getattr__(self, name: str) -> object:
         if name in ("row", "column", "box", "split", "column_flow", "grid_flow"):
             return lambda *_, **__: Layout(self.entries)
-        if name in ("separator", "separator_spacer"):
+        if name in ("separator", "separator_spacer", "template_list", "template_icon", "menu"):
             return lambda *_, **__: None
         raise AttributeError(name)
 

@@ -9,6 +9,7 @@ import bpy
 import numpy as np
 import pytest
 
+from .drawing import Layout, shown
 from .test_colour import golden
 from .test_stamp import stamp  # noqa: F401 - a fixture
 
@@ -266,3 +267,30 @@ def test_the_divider_follows_the_mouse_and_stays_inside(addon):
     for x, expected in ((left + (right - left) / 4, 0.25), (-50, 0), (900, 1)):
         comparison.move(x, (0, 0, 500, 300))
         assert comparison.divider == pytest.approx(expected)
+
+
+# --- the panels ---
+
+
+def test_the_panel_shows_why_a_picture_was_not_kept_and_what_can_be_done(addon, kept, stamp, monkeypatch):  # noqa: F811
+    panel = addon("panels.history").HistoryPanel
+    monkeypatch.setattr(addon("keeping"), "problem", "The picture was not kept.")
+    layout = Layout()
+    assert "The picture was not kept." in shown(panel, layout)
+    assert "neural_assets.history_restore" not in layout.buttons, "there is nothing to restore"
+    addon("keeping").keep(golden(), stamp)
+    kept()
+    layout = Layout()
+    shown(panel, layout)
+    assert {"neural_assets.history_restore", "neural_assets.history_compare"} <= layout.buttons
+
+
+def test_the_pictures_panels_show_every_setting(addon, scene, server):
+    panels = addon("panels.picture")
+    layout = Layout()
+    for panel in panels.CLASSES:
+        if panel is not panels.PicturePanel:
+            shown(panel, layout)
+    wanted = {"steps", "guidance", "seed", "noise", "view_side", "draft_side", "draft_steps", "film_transparent"}
+    assert wanted | {"use_overwrite", "use_placeholder", "use_pass_z", "use_pass_object_index"} <= layout.properties
+    assert {"neural_assets.render_missing", "neural_assets.render_on_server"} <= layout.buttons

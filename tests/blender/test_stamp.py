@@ -321,6 +321,15 @@ def test_loading_is_one_step_of_undo(scene, furnished):
     assert math.isclose(bpy.data.objects["Chair"].location.x, 1)
 
 
+def test_a_dropped_picture_is_loaded_without_asking_for_a_file(scene, furnished):
+    _, path = furnished
+    _spoil(scene)
+    handler = bpy.types.NEURAL_ASSETS_FH_settings
+    assert ".exr" in handler.bl_file_extensions and handler.bl_import_operator == "neural_assets.load_settings"
+    assert bpy.ops.neural_assets.load_settings("INVOKE_DEFAULT", filepath=str(path)) == {"FINISHED"}
+    assert scene.neural_assets.steps == 6
+
+
 def test_a_foreign_picture_says_so_and_changes_nothing(scene, server, box, tmp_path):
     box()
     image = bpy.data.images.new("Plain", 8, 8)
@@ -331,3 +340,15 @@ def test_a_foreign_picture_says_so_and_changes_nothing(scene, server, box, tmp_p
     with pytest.raises(RuntimeError, match="cannot be read"):
         load(tmp_path / "none.png")
     assert len(bpy.data.objects) == 2
+
+
+def test_what_keyframes_will_undo_and_what_was_added_is_said(addon, scene, furnished, box):
+    _, path = furnished
+    lamp = bpy.data.objects["Lamp"]
+    lamp.keyframe_insert("location", frame=1)
+    scene.camera.keyframe_insert("location", frame=1)
+    bpy.data.objects["Chair"].name = "Sessel"
+    stamp = addon("stamp").Stamp.from_file(path)
+    restored = addon("restoring").restore(bpy.context, stamp, boxes=True, camera=True, settings=True)
+    assert restored.made == ("Chair",) and set(restored.keyed) == {"Lamp", "Camera"} and restored.others == ("Sessel",)
+    assert restored.words.startswith("Restored. Added: Chair. Animated, so that the next frame moves them again:")
