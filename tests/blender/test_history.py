@@ -6,8 +6,10 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 import bpy
+import gpu
 import numpy as np
 import pytest
+from mathutils import Matrix
 
 from .drawing import Layout, shown
 from .test_colour import golden
@@ -294,3 +296,25 @@ def test_the_pictures_panels_show_every_setting(addon, scene, server):
     wanted = {"steps", "guidance", "seed", "noise", "view_side", "draft_side", "draft_steps", "film_transparent"}
     assert wanted | {"use_overwrite", "use_placeholder", "use_pass_z", "use_pass_object_index"} <= layout.properties
     assert {"neural_assets.render_missing", "neural_assets.render_on_server"} <= layout.buttons
+
+
+@pytest.mark.skipif(not hasattr(gpu, "init"), reason="Blender before 5.2 cannot draw without a window")
+def test_left_of_the_divider_is_one_picture_and_right_of_it_the_other(addon):
+    assert addon("compat").can_draw_without_window()
+    size, colours = (300, 200), ((200, 40, 90), (30, 120, 60))
+    comparison = addon("comparing").Comparison(*(np.full((64, 96, 3), c, np.uint8) for c in colours), ("a", "b"))
+    left, bottom, right, top = comparison.rectangle((0, 0, *size))
+    comparison.move(left + 0.25 * (right - left), (0, 0, *size))
+    target = gpu.types.GPUOffScreen(*size, format="RGBA32F")
+    with target.bind(), gpu.matrix.push_pop():
+        gpu.matrix.load_matrix(Matrix.Diagonal((2 / size[0], 2 / size[1], 1, 1)) @ Matrix.Translation((-150, -100, 0)))
+        gpu.matrix.load_projection_matrix(Matrix.Identity(4))
+        comparison.draw(size, (0, 0, *size))
+        buffer = gpu.state.active_framebuffer_get().read_color(0, 0, *size, 4, 0, "FLOAT")
+        buffer.dimensions = size[0] * size[1] * 4
+    target.free()
+    drawn = np.round(np.array(buffer, np.float32).reshape(size[1], size[0], 4) * 255)
+    y = int(bottom + 0.25 * (top - bottom))
+    for share, colour in ((0.02, colours[0]), (0.2, colours[0]), (0.3, colours[1]), (0.98, colours[1])):
+        assert np.abs(drawn[y, int(left + share * (right - left)), :3] - colour).max() <= 1
+    assert np.abs(drawn[5, 5, :3] - 18).max() <= 1, "the backdrop"
