@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import bpy
 import numpy as np
 
-from .passes import Film
+from .passes import Film, premultiplied
 from .protocol.events import Picture
 
 
@@ -51,7 +51,7 @@ class Canvas:
 
     def show(self, image: np.ndarray) -> None:
         """The picture so far, uint8 sRGB [h, w, 3]."""
-        self._fill("Combined", self._film.combined(self._window.cut(image)))
+        self._fill("Combined", premultiplied(self._window.cut(image)))
         self._engine.update_result(self._result)
 
     def finish(self, picture: Picture) -> None:

@@ -63,6 +63,7 @@ class LiveView:
 
     def __init__(self, view: str, submit: Callable[[Request], Pending]) -> None:
         self.picture: np.ndarray | None = None  # uint8 [h, w, 3], the newest that arrived
+        self.alpha: np.ndarray | None = None  # its coverage by objects, uint8 [h, w]
         self.shown: Asked | None = None  # what it was asked for
         self.problem = ""  # why the newest request has no picture
         self.is_paused = False  # by hand
@@ -171,7 +172,7 @@ class LiveView:
                 self._pending = pending = None
             if isinstance(event, Picture):
                 seconds = now - asked.sent
-                self.picture, changed = event.image, True
+                self.picture, self.alpha, changed = event.image, event.alpha, True
                 self.shown = Asked(asked.scene, asked.settings, asked.is_fine, asked.sent, seconds)
                 if not asked.is_fine:
                     self._pace.took(asked.settings, seconds, now)

@@ -32,17 +32,10 @@ class Film:
     def passes(self, picture: Picture, cut: Callable[[np.ndarray], np.ndarray]) -> dict[str, np.ndarray]:
         """The finished picture's passes by name, [h, w] or [h, w, 4], bottom row first. cut: to the render border."""
         return {
-            "Combined": self.combined(cut(picture.image), cut(picture.alpha) if self.transparent else None),
+            "Combined": premultiplied(cut(picture.image), cut(picture.alpha) if self.transparent else None),
             "Depth": self.depth(cut(picture.depth)),
             compat.OBJECT_INDEX_PASS: self.object_index(cut(picture.object_index)),
         }
-
-    def combined(self, image: np.ndarray, alpha: np.ndarray | None = None) -> np.ndarray:
-        """uint8 sRGB [h, w, 3] -> scene-linear RGBA [h, w, 4], premultiplied with alpha, uint8 [h, w], if there is."""
-        rows = colour.linear_rows(image)
-        if alpha is not None:
-            rows *= (alpha[::-1] / np.float32(255))[..., None]
-        return rows
 
     def depth(self, metres: np.ndarray) -> np.ndarray:
         """Metres, 0 where no object is, [h, w] -> Blender units."""
@@ -52,6 +45,15 @@ class Film:
         """Indices into the placements, -1 where no object is, [h, w] -> numbers."""
         of_slot = np.array([*self.numbers, 0], np.float32)  # the last one is slot -1
         return of_slot[np.clip(slots, -1, len(self.numbers) - 1)][::-1]
+
+
+def premultiplied(image: np.ndarray, alpha: np.ndarray | None = None) -> np.ndarray:
+    """uint8 sRGB [h, w, 3] and perhaps the objects' coverage, uint8 [h, w] -> scene-linear premultiplied RGBA
+    [h, w, 4], bottom row first."""
+    rows = colour.linear_rows(image)
+    if alpha is not None:
+        rows *= (alpha[::-1] / np.float32(255))[..., None]
+    return rows
 
 
 def film_of(depsgraph: bpy.types.Depsgraph, placements: tuple[Placement, ...]) -> Film:

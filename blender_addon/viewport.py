@@ -16,8 +16,9 @@ import bpy
 import numpy as np
 
 from . import camera as cameras
-from . import changes, colour, draw, keeping, reader, session
+from . import changes, draw, keeping, reader, session
 from .live import LiveView, Wish
+from .passes import premultiplied
 from .posed import PosedBox, read_boxes
 from .protocol.api import Camera
 from .protocol.errors import ProtocolError
@@ -37,7 +38,7 @@ class Viewport:
         self._contents: reader.Contents | None = None
         self._view: tuple[object, ...] = ()  # what the camera depended on when it was read last
         self._texture: object = None
-        self._drawn: np.ndarray | None = None  # the picture that the texture holds
+        self._drawn: tuple[np.ndarray | None, ...] = (None, None)  # picture and alpha that the texture holds
         self._session = session.bridge.session
         self.space = 0  # the 3D view's address, only to be compared
         self.boxes: tuple[PosedBox, ...] = ()  # that stand in the scene,
@@ -64,8 +65,10 @@ class Viewport:
         picture, shown = self.live.picture, self.live.shown
         if picture is None or shown is None:
             return
-        if picture is not self._drawn:
-            self._texture, self._drawn = draw.upload(colour.linear_rows(picture)), picture
+        alpha = self.live.alpha if depsgraph.scene.render.film_transparent else None
+        drawn, cut = self._drawn
+        if picture is not drawn or alpha is not cut:
+            self._texture, self._drawn = draw.upload(premultiplied(picture, alpha)), (picture, alpha)
         draw.draw(self._texture, _rectangle(context, shown.scene.camera))
 
     def tick(self, now: float) -> bool:

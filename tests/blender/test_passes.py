@@ -12,7 +12,9 @@ from server.fake import Say
 from server.protocol.events import Picture
 
 from . import exr
+from .conftest import until
 from .test_colour import golden
+from .test_viewport import view  # noqa: F401 - a fixture
 
 WIDTH, HEIGHT = 96, 64
 OBJECT_INDEX = "Object Index" if bpy.app.version >= (5, 0) else "IndexOB"
@@ -204,3 +206,19 @@ def _compositor(scene):
         tree = scene.compositing_node_group = bpy.data.node_groups.new("Compositing", "CompositorNodeTree")
     tree.nodes.clear()
     return tree
+
+
+def test_a_transparent_film_is_seen_in_the_view(addon, scene, server, box, view, monkeypatch):  # noqa: F811
+    """The fake server's picture has no objects: nothing of it is left, until the film is opaque again."""
+    uploaded = []
+    monkeypatch.setattr(addon("draw"), "upload", uploaded.append)
+    monkeypatch.setattr(addon("draw"), "draw", lambda *_: None)
+    box()
+    view.update()
+    until(lambda: view.viewport.words == "Done")
+    for transparent in (True, False):
+        scene.render.film_transparent = transparent
+        view.viewport.draw(view.context, bpy.context.evaluated_depsgraph_get())
+        view.viewport.draw(view.context, bpy.context.evaluated_depsgraph_get())
+    cut, whole = uploaded  # once each
+    assert not cut.any() and (whole[..., 3] == 1).all()
