@@ -15,6 +15,7 @@ from pathlib import Path
 import bpy
 import bpy.utils.previews
 import numpy as np
+from bpy.app.handlers import persistent
 from bpy.props import BoolProperty, CollectionProperty, IntProperty, StringProperty
 
 from . import preferences, session
@@ -182,6 +183,12 @@ class _Watch:
 _watch = _Watch()
 
 
+@persistent
+def _after_load(*_: object) -> None:
+    """Another file has a list of its own."""
+    _changed.set()
+
+
 def register() -> None:
     global _icons
     bpy.utils.register_class(HistoryItem)
@@ -191,10 +198,12 @@ def register() -> None:
     configure()
     _changed.set()
     session.views.add(_watch)
+    bpy.app.handlers.load_post.append(_after_load)
 
 
 def unregister() -> None:
     global _icons
+    bpy.app.handlers.load_post.remove(_after_load)
     session.views.discard(_watch)
     flush()
     _jobs.put(None)

@@ -164,6 +164,14 @@ def test_the_lists_choice_stays_when_newer_ones_come(addon, kept, stamp):  # noq
     assert keeping.selected(bpy.context) == chosen and manager.neural_assets_history_index == 3
 
 
+def test_the_list_is_there_in_the_next_file(addon, kept, stamp):  # noqa: F811
+    addon("keeping").keep(golden(), stamp)
+    (entry,) = kept()
+    bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True)
+    addon("session").tick()
+    assert [item.name for item in bpy.context.window_manager.neural_assets_history] == [entry.id]
+
+
 def test_restoring_gives_the_scene_back(addon, scene, kept, stamp):  # noqa: F811
     addon("keeping").keep(golden(), stamp)
     (entry,) = kept()
