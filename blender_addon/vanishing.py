@@ -84,8 +84,8 @@ def from_lines(first: np.ndarray, second: np.ndarray, shape: float, focal: float
     if focal is None:
         if min(_spread(normals) for normals, _ in pairs) < PARALLEL:
             raise Unsolvable(
-                "Two lines of one direction are parallel in the picture and tell no focal length.",
-                "Draw edges that run obliquely into the depth, or keep the camera's lens (L).",
+                "Two lines of one direction are parallel in the picture and tell no lens.",
+                "Draw edges that run into the depth, or keep the lens (L).",
             )
         focal = _focal_length(points[0], points[1], shape)
     directions = np.stack([_unit(point * (1.0, 1.0, focal)) for point in points])
@@ -178,7 +178,7 @@ def _focal_length(first: np.ndarray, second: np.ndarray, shape: float) -> float:
     if not low <= focal <= high:
         raise Unsolvable(
             f"The lines give a focal length of {focal / max(1.0, shape) * 36:.0f} mm, which no such picture has.",
-            "Draw longer lines along edges that run obliquely into the depth, or keep the camera's lens (L).",
+            "Draw longer lines that run into the depth, or keep the lens (L).",
         )
     return focal
 
