@@ -13,6 +13,7 @@ from .sight import Frames
 
 _DASHES, _DRAWN = 8, 0.55  # dashes along an edge, and the share of each that is drawn
 _TINT = 0.14  # opacity of the front face
+_MOST_NAMES = 48  # more are clutter
 _CORNERS = np.array([(i & 1, i >> 1 & 1, i >> 2 & 1) for i in range(8)], float)
 _EDGES = np.array([(_CORNERS[i], _CORNERS[i | bit]) for i in range(8) for bit in (1, 2, 4) if not i & bit])
 _ARROW = np.array([(0.5, 0, 0.2), (0.5, 0, 0.8), (0.3, 0, 0.6), (0.7, 0, 0.6)])  # on the front face, points up
@@ -65,7 +66,8 @@ def marks_of(boxes: Sequence[PosedBox], frames: Frames, colours: Sequence[tuple[
     def placed(which: np.ndarray, points: np.ndarray) -> np.ndarray:
         """Points [p, 3] in 0..1 of the boxes `which` [b], in the world [b * p, 3]."""
         turned = (axes[which].reshape(-1, 3) @ points.T).reshape(len(which), 3, len(points))
-        return (turned.transpose(0, 2, 1) + origins[which, None]).astype(np.float32).reshape(-1, 3)
+        world = turned.transpose(0, 2, 1) + origins[which, None]
+        return np.ascontiguousarray(world, np.float32).reshape(-1, 3)  # as the graphics card reads it
 
     rgba = np.array(colours, np.float32).reshape(-1, 4)
     empty = np.array([not box.asset for box in boxes], bool)
@@ -97,10 +99,13 @@ def chosen_names(places: np.ndarray, depths: np.ndarray, first: np.ndarray, gap:
     taken: set[tuple[int, int]] = set()
     chosen = []
     cells = np.floor(places / gap).astype(int)
+    cells_of, is_first = cells.tolist(), first.tolist()
     for index in np.lexsort((depths, ~first)).tolist():
-        x, y = cells[index].tolist()
+        if len(chosen) == _MOST_NAMES:
+            break
+        x, y = cells_of[index]
         around = {(x + i, y + j) for i in (-1, 0, 1) for j in (-1, 0, 1)}
-        if first[index] or not around & taken:
+        if is_first[index] or not around & taken:
             taken.add((x, y))
             chosen.append(index)
     return np.array(chosen, int)

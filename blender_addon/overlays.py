@@ -6,7 +6,7 @@ the 3D view's own overlay switch. What the graphics card needs is made anew only
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 
 import blf
@@ -23,6 +23,7 @@ from .protocol.errors import ProtocolError
 from .sight import Frames, in_view
 
 Colour = tuple[float, float, float, float]
+_Name = tuple[str, int, int, list[float]]  # text, left and bottom in pixels, colour
 _COLOURS: dict[Standing, Colour] = {
     Standing.SHOWN: (0.93, 0.93, 0.93, 0.9),
     Standing.EMPTY: (0.65, 0.65, 0.65, 0.8),
@@ -43,6 +44,7 @@ class _Drawable:
     important: np.ndarray  # bool [names], selected or refused
     lines: gpu.types.GPUBatch
     fronts: gpu.types.GPUBatch
+    names: dict[tuple[object, ...], list[_Name]] = field(default_factory=dict)  # by the view
 
 
 def draw_shapes() -> None:
@@ -71,21 +73,39 @@ def draw_names() -> None:
     if drawable is None or not context.scene.neural_assets.show_box_names:
         return
     scale = context.preferences.system.ui_scale
-    places, depths = _on_screen(drawable.marks.name_places, context)
-    width, height = context.region.width, context.region.height
-    inside = (depths > 0) & (places >= 0).all(1) & (places < (width, height)).all(1)
-    shown = np.flatnonzero(inside)
-    gap = (_NAME_ROOM[0] * scale, _NAME_ROOM[1] * scale)
-    shown = shown[chosen_names(places[shown], depths[shown], drawable.important[shown], gap)]
     blf.size(0, _TEXT * scale)
     blf.enable(0, blf.SHADOW)
     blf.shadow(0, 3, 0.0, 0.0, 0.0, 0.9)
     blf.shadow_offset(0, 1, -1)
-    for index, (x, y) in zip(shown.tolist(), places[shown].tolist(), strict=True):
-        blf.color(0, *drawable.marks.name_colours[index].tolist())
-        blf.position(0, round(x - _width(drawable.marks.names[index], scale) / 2), round(y + 4 * scale), 0)
-        blf.draw(0, drawable.marks.names[index])
+    for name, x, y, colour in _names(drawable, context, scale):
+        blf.color(0, *colour)
+        blf.position(0, x, y, 0)
+        blf.draw(0, name)
     blf.disable(0, blf.SHADOW)
+
+
+def _names(drawable: _Drawable, context: bpy.types.Context, scale: float) -> list[_Name]:
+    """What is written where in this region; kept as long as boxes and view stay as they are."""
+    region, matrix = context.region, context.region_data.perspective_matrix
+    size = region.width, region.height
+    view = (matrix.copy().freeze(), size, scale)
+    if view in drawable.names:
+        return drawable.names[view]
+    marks = drawable.marks
+    places, depths = _on_screen(marks.name_places, np.array(matrix), size)
+    shown = np.flatnonzero((depths > 0) & (places >= 0).all(1) & (places < size).all(1))
+    gap = (_NAME_ROOM[0] * scale, _NAME_ROOM[1] * scale)
+    shown = shown[chosen_names(places[shown], depths[shown], drawable.important[shown], gap)]
+    names = []
+    for index, (x, y), colour in zip(
+        shown.tolist(), places[shown].tolist(), marks.name_colours[shown].tolist(), strict=True
+    ):
+        name = marks.names[index]
+        names.append((name, round(x - _width(name, scale) / 2), round(y + 4 * scale), colour))
+    if len(drawable.names) >= _SPACES:
+        drawable.names.clear()
+    drawable.names[view] = names
+    return names
 
 
 @lru_cache(maxsize=512)
@@ -165,13 +185,15 @@ def _theme(context: bpy.types.Context) -> dict[Standing, Colour]:
     }
 
 
-def _on_screen(points: np.ndarray, context: bpy.types.Context) -> tuple[np.ndarray, np.ndarray]:
-    """World points [n, 3] -> pixels of the region [n, 2], and depths [n] that are positive in front of the eye."""
-    matrix = np.array(context.region_data.perspective_matrix)
+def _on_screen(points: np.ndarray, matrix: np.ndarray, size: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
+    """World points [n, 3] -> pixels of the region [n, 2], and depths [n] that are positive in front of the eye.
+
+    matrix [4, 4]: world to clip space; size: the region's (width, height) in pixels.
+    """
     clip = points @ matrix[:, :3].T + matrix[:, 3]
     depths = clip[:, 3]
     unit = clip[:, :2] / np.where(depths > 0, depths, 1.0)[:, None]
-    return (unit * 0.5 + 0.5) * (context.region.width, context.region.height), depths
+    return (unit * 0.5 + 0.5) * size, depths
 
 
 def _draw_in_popover(self: bpy.types.Panel, context: bpy.types.Context) -> None:

@@ -52,7 +52,16 @@ class Frames:
             shear = np.abs(unit @ unit.transpose(0, 2, 1) - np.eye(3)).max((1, 2))
             sizes = (lengths * (self.high - self.low)).min(-1)
             finite = np.isfinite(self.matrices).all((1, 2))
-            return finite & (sizes > LEAST_SIDE) & (shear <= SHEAR_TOLERANCE) & (np.linalg.det(unit) > 0)
+            return finite & (sizes > LEAST_SIDE) & (shear <= SHEAR_TOLERANCE) & (_determinants(unit) > 0)
+
+
+def _determinants(m: np.ndarray) -> np.ndarray:
+    """Of [n, 3, 3]; numpy's own factorises, which takes longer for so many small ones."""
+    return (
+        m[:, 0, 0] * (m[:, 1, 1] * m[:, 2, 2] - m[:, 1, 2] * m[:, 2, 1])
+        - m[:, 0, 1] * (m[:, 1, 0] * m[:, 2, 2] - m[:, 1, 2] * m[:, 2, 0])
+        + m[:, 0, 2] * (m[:, 1, 0] * m[:, 2, 1] - m[:, 1, 1] * m[:, 2, 0])
+    )
 
 
 def in_view(frames: Frames, camera: Camera, metres: float) -> np.ndarray:

@@ -82,7 +82,7 @@ def _measure(moving: list[bpy.types.Object]) -> dict[str, dict[str, float]]:
     make = overlays._make
     overlays.bpy = SimpleNamespace(context=context, app=bpy.app, types=bpy.types)
     viewport = part("viewport").Viewport(engine)
-    drawn = _drawing(viewport, context) if draws else lambda: None
+    drawn = _drawing(viewport, context) if draws else lambda: 0.0
     times: dict[str, list[float]] = {"change": [], "redraw": []}
     if draws:
         _without_driver(overlays)
@@ -100,7 +100,7 @@ def _measure(moving: list[bpy.types.Object]) -> dict[str, dict[str, float]]:
 
         times["change"].append(_clock(change))
         drawn()
-        times["redraw"].append(_clock(drawn))
+        times["redraw"].append(drawn())
     viewport.stop()
     overlays._make = make
     part("session").bridge.close()
@@ -167,8 +167,8 @@ def _context() -> SimpleNamespace:
     )
 
 
-def _drawing(viewport, context: SimpleNamespace) -> Callable[[], None]:
-    """A redraw of this view into an image of its own."""
+def _drawing(viewport, context: SimpleNamespace) -> Callable[[], float]:
+    """A redraw of this view into an image of its own; it tells its milliseconds."""
     import gpu
 
     buffer = gpu.types.GPUOffScreen(context.region.width, context.region.height)
@@ -180,16 +180,16 @@ def _drawing(viewport, context: SimpleNamespace) -> Callable[[], None]:
     viewport.live.shown = live.Asked(api.Scene(camera, (), "background"), api.RenderSettings(512, 320), True, 0.0)
     picture, shown = viewport.live.picture, viewport.live.shown
 
-    def draw() -> None:
+    def draw() -> float:
         viewport.live.picture, viewport.live.shown = picture, shown
+        depsgraph = bpy.context.evaluated_depsgraph_get()
         with buffer.bind(), gpu.matrix.push_pop(), gpu.matrix.push_pop_projection():
             gpu.matrix.load_matrix(context.region_data.view_matrix)
             gpu.matrix.load_projection_matrix(context.region_data.window_matrix)
-            viewport.draw(context, bpy.context.evaluated_depsgraph_get())
-            overlays.draw_shapes()
+            shapes = _clock(lambda: (viewport.draw(context, depsgraph), overlays.draw_shapes()))
             gpu.matrix.load_matrix(Matrix.Translation((-1, -1, 0)) @ Matrix.Diagonal((2 / 1600, 2 / 1000, 1, 1)))
             gpu.matrix.load_projection_matrix(Matrix.Identity(4))
-            overlays.draw_names()
+            return shapes + _clock(overlays.draw_names)
 
     return draw
 
