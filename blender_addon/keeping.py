@@ -77,17 +77,23 @@ def keep_view() -> None:
             ErrorCode.IMAGE, "No 3D view has shown a refined picture yet.", "Set the view to Rendered and wait for it."
         )
     pixels, stamp, name = _view
-    if name and any(entry.id == name for entry in history().entries()):
-        _do(lambda: history().pin(name, True))
-    else:
-        _view = pixels, stamp, keep(pixels, stamp, pinned=True)
+    target, now = history(), datetime.now()
+    _view = pixels, stamp, name or target.id_of(now)
+
+    def pin() -> None:  # in the thread, after the picture itself
+        if any(entry.id == name for entry in target.entries()):
+            target.pin(name, True)
+        else:
+            _keep(target, pixels, stamp, now, True)
+
+    _do(pin)
 
 
-def keep(pixels: np.ndarray, stamp: Stamp, pinned: bool = False) -> str:
+def keep(pixels: np.ndarray, stamp: Stamp) -> str:
     """Keep a finished picture, uint8 sRGB [h, w, 3 or 4]; returns its id at once."""
     target, now = history(), datetime.now()
     if target.megabytes > 0:
-        _do(lambda: _keep(target, pixels, stamp, now, pinned))
+        _do(lambda: _keep(target, pixels, stamp, now))
     return target.id_of(now)
 
 
@@ -146,7 +152,7 @@ def words(entry: Entry) -> str:
     return f"{day}{entry.time:%H:%M:%S}"
 
 
-def _keep(target: History, pixels: np.ndarray, stamp: Stamp, now: datetime, pinned: bool) -> None:
+def _keep(target: History, pixels: np.ndarray, stamp: Stamp, now: datetime, pinned: bool = False) -> None:
     """In the thread."""
     global problem
     target.keep(pixels, stamp, now, pinned)

@@ -20,6 +20,11 @@ class KeepView(bpy.types.Operator):
     bl_options = {"INTERNAL"}
 
     @sentences
+    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> Result:
+        keeping.keep_view()
+        return {"FINISHED"}
+
+    @sentences
     def execute(self, context: bpy.types.Context) -> Result:
         keeping.keep_view()
         keeping.flush()

@@ -103,6 +103,8 @@ def _frames(context: bpy.types.Context) -> list[tuple[Scene, RenderSettings]]:
     as its question to the server.
     """
     scene = context.scene
+    if bpy.app.is_job_running("RENDER"):
+        raise ProtocolError(ErrorCode.BUSY, "A render is running.", "Wait for its end, or stop it with Escape.")
     current, sequences.collected = scene.frame_current, []
     try:
         for frame in range(scene.frame_start, scene.frame_end + 1, scene.frame_step):

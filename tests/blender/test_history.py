@@ -210,6 +210,15 @@ def test_a_refined_view_is_kept_and_pinned_on_demand(addon, kept, stamp):  # noq
     assert not entry.pinned
     bpy.ops.neural_assets.keep_view()
     assert [(e.id, e.pinned) for e in kept()] == [(entry.id, True)]
+    bpy.ops.neural_assets.history_delete()
+    bpy.ops.neural_assets.keep_view()
+    assert [e.pinned for e in kept()] == [True]
+
+
+def test_a_view_that_is_still_being_written_is_pinned_and_not_kept_twice(addon, kept, stamp):  # noqa: F811
+    addon("keeping").view_finished(noise(0, 600), stamp)
+    assert bpy.ops.neural_assets.keep_view("INVOKE_DEFAULT") == {"FINISHED"}
+    assert [e.pinned for e in kept()] == [True]
 
 
 def test_views_are_kept_on_demand_alone_where_the_preferences_say_so(addon, kept, stamp, monkeypatch):  # noqa: F811
