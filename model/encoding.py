@@ -28,6 +28,7 @@ from .geometry import (
     project_world,
     to_box_coordinates,
 )
+from .guided import follow_edges
 from .looking import Sighting, look_at_objects
 from .masks import solid, without_outline
 from .parts import Parts
@@ -135,9 +136,12 @@ def _cut_out(
     """One object's view, and its mask [H, W] bool in the whole picture."""
     height, width = image.shape[:2]
     top, bottom, left, right = _crop(rectangle.cpu().numpy(), height, width)
-    share, fraction = (x.cpu().numpy() for x in sighting.within(top, bottom, left, right))
+    share, depths = sighting.within(top, bottom, left, right)
+    fraction = depths.cpu().numpy()
     window = np.s_[top:bottom, left:right]
-    mask = without_outline(solid(share), max(height, width)) if given is None else given[window]
+    mask = (
+        _predicted_mask(image[window], share, sighting.enlarged, max(height, width)) if given is None else given[window]
+    )
     corner = torch.tensor([left / width, top / height])
     extent = torch.tensor([(right - left) / width, (bottom - top) / height])
     cropped = crop_intrinsics(camera.intrinsics[0].cpu(), corner, extent).numpy()
@@ -153,6 +157,12 @@ def _cut_out(
     inside = np.zeros((height, width), bool)
     inside[window] = mask
     return view, inside
+
+
+def _predicted_mask(crop: np.ndarray, share: Tensor, enlarged: float, longest: int) -> np.ndarray:
+    """The mask [h, w] bool of an object with probabilities share [h, w] in its crop uint8 [h, w, 3] of the picture."""
+    fitted = follow_edges(share, image_tensor(crop.copy(), share.device)[0], enlarged)
+    return without_outline(solid(fitted.cpu().numpy()), longest)
 
 
 def _rays_through(

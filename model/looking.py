@@ -36,6 +36,11 @@ class Sighting:
     share: Tensor
     fraction: Tensor
 
+    @property
+    def enlarged(self) -> float:
+        """Pixels of the picture for each that the network looked at."""
+        return self.width / self.share.shape[-1]
+
     def within(self, top: int, bottom: int, left: int, right: int) -> tuple[Tensor, Tensor]:
         """share and fraction at every pixel of a part of the picture; 0 outside the window."""
         both = torch.stack([self.share, self.fraction])[None]
