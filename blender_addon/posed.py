@@ -51,16 +51,22 @@ def read_boxes(depsgraph: bpy.types.Depsgraph, space: bpy.types.SpaceView3D | No
     """
     found: dict[tuple[str, tuple[int, ...]], PosedBox] = {}  # by top object and place in its tree of instances
     is_shown = _eye(depsgraph, space)
+    tops: set[str] = set()
+    last, is_whole = None, False  # the last instancer of no boxes, which may have thousands, and whether it is one
     for instance in depsgraph.object_instances:  # Blender's attributes cost: each is read once, and as late as can be
         thing = instance.object
         is_box, is_instance = thing.neural_assets.is_box, instance.is_instance
-        if not is_box and not (is_instance and found):
-            continue
-        top = instance.parent if is_instance else thing
         if not is_instance:
-            if is_shown(instance, thing, top):
-                found[top.name_full, ()] = _posed(instance, thing, top)
+            if is_box and is_shown(instance, thing, thing):
+                found[thing.name_full, ()] = _posed(instance, thing, thing)
+                tops.add(thing.name_full)
             continue
+        top = instance.parent
+        if not is_box:
+            if top != last:
+                last, is_whole = top, top.name_full in tops
+            if not is_whole:
+                continue
         path = tuple(i for i in instance.persistent_id if i != _NO_INDEX)
         whole = next((key for key in _wholes(top.name_full, path) if key in found), None)
         if (whole is None and not is_box) or not is_shown(instance, thing, top):
@@ -69,6 +75,8 @@ def read_boxes(depsgraph: bpy.types.Depsgraph, space: bpy.types.SpaceView3D | No
             found[whole] = _joined(found[whole], instance.matrix_world, thing)
         else:
             found[top.name_full, path] = _posed(instance, thing, top)
+            tops.add(top.name_full)
+            last = None
     return tuple(found.values())
 
 
@@ -96,7 +104,7 @@ def bounds_of(thing: bpy.types.Object) -> tuple[Point, Point] | None:
         solid = thing.empty_display_type in _SOLID_EMPTIES and thing.instance_type == "NONE"
         return ((-side, -side, -side), (side, side, side)) if solid and side > 0 else None
     corners = thing.bound_box
-    low, high = tuple(corners[0]), tuple(corners[6])
+    low, high = corners[0][:], corners[6][:]
     return None if low == high else (low, high)
 
 

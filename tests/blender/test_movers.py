@@ -231,6 +231,25 @@ def test_a_text_in_an_instance_is_one_box(scene, boxes):
     assert all(p.box.size[2] == pytest.approx(0.2) for p in placements), "the letters' thickness"
 
 
+def test_an_instanced_box_that_instances_is_one_box_each_time(scene, boxes):
+    """A collection of boxed collections: the inner instancer is the box."""
+    chair, room = bpy.data.collections.new("Chair"), bpy.data.collections.new("Room")
+    for x in (0, 1):
+        part = bpy.data.objects.new("Part", bpy.data.meshes.new("Part"))
+        part.data.from_pydata([(0, 0, 0), (0.5, 0.5, 0.5)], [(0, 1)], [])
+        part.location.x = x
+        chair.objects.link(part)
+    inner = bpy.data.objects.new("Inner", None)
+    inner.instance_type, inner.instance_collection = "COLLECTION", chair
+    inner.neural_assets.is_box, inner.neural_assets.asset = True, "chair"
+    room.objects.link(inner)
+    for z in (0, 2):
+        _empty(scene, location=(0, 0, z), instance_type="COLLECTION", instance_collection=room)
+    placements = boxes()["Inner"]
+    assert sorted(_centre(p)[2] for p in placements) == pytest.approx([0.25, 2.25])
+    assert all(p.box.size == pytest.approx((1.5, 0.5, 0.5), abs=1e-5) for p in placements)
+
+
 def test_linked_duplicates_share_a_mesh_and_nothing_else(box, boxes):
     first = box("First", "chair")
     second = first.copy()
