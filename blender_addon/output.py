@@ -9,6 +9,7 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+from .picture_text import EXR, exr_is_whole
 from .protocol.errors import ErrorCode, ProtocolError
 
 _BYTES_PER_PIXEL = 16  # four 32-bit floats: the largest that Blender writes for one layer
@@ -46,4 +47,4 @@ def is_whole(path: Path) -> bool:
     for magic, last in _ENDS.items():
         if start.startswith(magic):
             return last in end
-    return size > 0
+    return exr_is_whole(path) if start.startswith(EXR) else size > 0

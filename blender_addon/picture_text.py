@@ -14,8 +14,9 @@ from typing import BinaryIO
 
 from .protocol.errors import ErrorCode, ProtocolError
 
-_PNG, _JPEG, _EXR = b"\x89PNG\r\n\x1a\n", b"\xff\xd8", b"v/1\x01"
+_PNG, _JPEG, EXR = b"\x89PNG\r\n\x1a\n", b"\xff\xd8", b"v/1\x01"
 MAX_TEXT = 1 << 20  # bytes of one text
+_EXR_PARTS = 0x1000  # a flag
 _MAX_NAME = 256  # bytes of an OpenEXR attribute's name
 
 
@@ -24,7 +25,7 @@ def read_text(path: Path, key: str) -> str | None:
     try:
         with open(path, "rb") as file:
             start = file.read(8)
-            for magic, texts in ((_PNG, _of_png), (_JPEG, _of_jpeg), (_EXR, _of_exr)):
+            for magic, texts in ((_PNG, _of_png), (_JPEG, _of_jpeg), (EXR, _of_exr)):
                 if start.startswith(magic):
                     file.seek(len(magic))
                     return next((_decoded(text) for name, text in texts(file) if name == key.encode()), None)
@@ -87,9 +88,28 @@ def _of_jpeg(file: BinaryIO) -> Iterator[tuple[bytes, bytes]]:
             yield key, text
 
 
+def exr_is_whole(path: Path) -> bool:
+    """Whether an OpenEXR file has its table of offsets, which is filled in when all else is written."""
+    try:
+        with open(path, "rb") as file:
+            file.seek(len(EXR))
+            (flags,) = struct.unpack("<i", _exactly(file, 4))
+            while list(_exr_header(file)):  # one header, or several and an empty one
+                if not flags & _EXR_PARTS:
+                    break
+            return any(_exactly(file, 8))
+    except (OSError, EOFError, ValueError, struct.error):
+        return False
+
+
 def _of_exr(file: BinaryIO) -> Iterator[tuple[bytes, bytes]]:
     """Attributes of the first part."""
     _exactly(file, 4)  # version and flags
+    yield from _exr_header(file)
+
+
+def _exr_header(file: BinaryIO) -> Iterator[tuple[bytes, bytes]]:
+    """The names of all attributes; the texts of those that are texts, up to a length."""
     while name := _until_zero(file):
         kind = _until_zero(file)
         (size,) = struct.unpack("<i", _exactly(file, 4))
@@ -99,6 +119,7 @@ def _of_exr(file: BinaryIO) -> Iterator[tuple[bytes, bytes]]:
             yield name, _exactly(file, size)
         else:
             file.seek(size, 1)
+            yield name, b""
 
 
 def _until_zero(file: BinaryIO) -> bytes:

@@ -12,15 +12,8 @@ _MULTI_PART = 0x1000
 
 def channels(path: Path) -> dict[str, np.ndarray]:
     """Every channel by its full name, float32 [h, w], top row first."""
-    data, (version,) = path.read_bytes(), struct.unpack_from("<i", path.read_bytes(), 4)
-    position, parts = 8, []
-    while True:
-        part, position = _header(data, position)
-        if not part:
-            break
-        parts.append(part)
-        if not version & _MULTI_PART:
-            break
+    data = path.read_bytes()
+    version, parts, position = _headers(data)
     found: dict[str, np.ndarray] = {}
     for number, part in enumerate(parts):
         assert part["compression"] == b"\0", "write it with codec NONE"
@@ -37,6 +30,24 @@ def channels(path: Path) -> dict[str, np.ndarray]:
             rows[y - top] = np.frombuffer(data, "<f4", len(names) * width, offset + 8).reshape(len(names), width)
         found |= {name: rows[:, index] for index, name in enumerate(names)}
     return found
+
+
+def as_when_killed(data: bytes) -> bytes:
+    """A file as it is before its table of offsets, which ends where the first pixels begin, is filled in."""
+    _, _, start = _headers(data)
+    (end,) = struct.unpack_from("<Q", data, start)
+    return data[:start] + bytes(end - start) + data[end:]
+
+
+def _headers(data: bytes) -> tuple[int, list[dict[str, bytes]], int]:
+    """Version with flags, the attributes of every part, and where the table of offsets begins."""
+    (version,), position, parts = struct.unpack_from("<i", data, 4), 8, []
+    while True:
+        part, position = _header(data, position)
+        if part:
+            parts.append(part)
+        if not part or not version & _MULTI_PART:
+            return version, parts, position
 
 
 def _header(data: bytes, position: int) -> tuple[dict[str, bytes], int]:

@@ -12,6 +12,7 @@ import pytest
 
 from server.fake import Die, Say, Wait, flat_picture
 
+from . import exr
 from .conftest import PACKAGE, read_png
 
 SCRIPT = """
@@ -77,17 +78,26 @@ def test_frames_between_the_steps_are_not_missing(scene, server, animation):
     assert names(animation) == ["f_0001.png", "f_0003.png", "f_0005.png"]
 
 
-@pytest.mark.parametrize("suffix", ["png", "jpg"])
-def test_empty_and_cut_off_files_are_rendered_again(scene, server, animation, suffix):
-    scene.render.image_settings.file_format = {"png": "PNG", "jpg": "JPEG"}[suffix]
+@pytest.mark.parametrize(
+    ("suffix", "file_format"),
+    [("png", "PNG"), ("jpg", "JPEG"), ("exr", "OPEN_EXR"), ("exr", "OPEN_EXR_MULTILAYER")],
+)
+def test_empty_and_cut_off_files_are_rendered_again(scene, server, animation, suffix, file_format):
+    settings = scene.render.image_settings
+    if hasattr(settings, "media_type"):
+        settings.media_type = "MULTI_LAYER_IMAGE" if "MULTI" in file_format else "IMAGE"
+    settings.file_format = file_format
     bpy.ops.render.render(animation=True)
     first, second = (animation / f"f_000{n}.{suffix}" for n in (1, 2))
     first.write_bytes(b"")
-    second.write_bytes(second.read_bytes()[:-40])
+    whole = second.read_bytes()
+    second.write_bytes(exr.as_when_killed(whole) if suffix == "exr" else whole[:-40])
     server.requests.clear()
     missing()
-    assert renders(server) == 2
-    assert read_png(first).mean() > 50 and second.stat().st_size > 100
+    assert renders(server) == 2 and min(first.stat().st_size, second.stat().st_size) > 100
+    server.requests.clear()
+    missing()
+    assert renders(server) == 0
 
 
 def test_blenders_own_overwrite_off_skips_files_too(scene, server, animation):
