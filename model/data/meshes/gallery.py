@@ -1,6 +1,7 @@
 """Renders the gallery that ships: neural assets and backgrounds of held-out CC0 objects, as files.
 
     python -m model.data.meshes.gallery --assets FOLDER --out model/gallery --weights model/weights/base
+    python -m model.data.meshes.gallery --out model/gallery --sheet model/images/gallery.jpg
 
 Each object is seen from all around with the renderer's own masks and depth, so that it can be turned to any side.
 Backgrounds are the surroundings of drawn scenes, without their objects.
@@ -19,7 +20,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import avg_pool2d, max_pool2d
 
-from ...assets import TOKENS, AssetView, BackgroundAsset, NeuralAsset, save_asset
+from ...assets import TOKENS, AssetView, BackgroundAsset, NeuralAsset, load_thumbnail, save_asset
 from ...errors import AssetFileError
 from ...geometry import Boxes, Camera, box_to_camera, camera_rays, crop_intrinsics, intersect_box, pixel_centres
 from ...refresh import refreshed
@@ -255,14 +256,36 @@ def spread(values: Tensor, kept: Tensor, nearest: bool = False) -> Tensor:
     return made
 
 
+def save_sheet(folder: Path, path: Path, columns: int = 8, side: int = 148) -> None:
+    """The thumbnails of all assets of a folder with their names, objects first."""
+    from PIL import Image, ImageDraw, ImageFont
+
+    found = sorted(
+        (load_thumbnail(file) for file in folder.glob("*.safetensors")), key=lambda f: f[1]["kind"], reverse=True
+    )
+    rows = -(-len(found) // columns)
+    sheet = Image.new("RGB", (columns * side, rows * (side + 22)), (250, 249, 246))
+    for number, (pixels, header) in enumerate(found):
+        x, y = number % columns * side, number // columns * (side + 22)
+        sheet.paste(Image.fromarray(pixels), (x + (side - pixels.shape[1]) // 2, y + (side - pixels.shape[0]) // 2))
+        ImageDraw.Draw(sheet).text((x + 6, y + side + 2), header["name"], (40, 40, 44), ImageFont.load_default(13))
+    sheet.save(path, quality=85)
+
+
 def main() -> None:
     from ...pipeline import NeuralAssetsPipeline
 
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--assets", type=Path, required=True, help="folder with manifest.json, GLB files and HDRIs")
-    parser.add_argument("--out", type=Path, required=True, help="folder to write")
-    parser.add_argument("--weights", type=Path, required=True, help="pipeline folder whose encoder makes the tokens")
+    parser.add_argument("--assets", type=Path, help="folder with manifest.json, GLB files and HDRIs")
+    parser.add_argument("--out", type=Path, required=True, help="folder of the gallery")
+    parser.add_argument("--weights", type=Path, help="pipeline folder whose encoder makes the tokens")
+    parser.add_argument("--sheet", type=Path, help="only draw the thumbnails of a gallery that is there")
     chosen = parser.parse_args()
+    if chosen.sheet:
+        save_sheet(chosen.out, chosen.sheet)
+        return
+    if not (chosen.assets and chosen.weights):
+        parser.error("name --assets and --weights, or --sheet")
     make_gallery(MeshSource(chosen.assets), NeuralAssetsPipeline.load(chosen.weights), chosen.out)
     total = sum(path.stat().st_size for path in chosen.out.glob("*.safetensors"))
     print(f"{total / 1e6:.1f} MB in {chosen.out}")
