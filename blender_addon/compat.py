@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import ctypes
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import bpy
 import gpu
 import numpy as np
@@ -65,3 +70,16 @@ def is_video(settings: bpy.types.ImageFormatSettings) -> bool:
 def panels_for_all_engines() -> list[type[bpy.types.Panel]]:
     """Blender's own panels that every render engine shows: resolution, frame range, output, camera ..."""
     return [p for p in bpy.types.Panel.__subclasses__() if "BLENDER_RENDER" in getattr(p, "COMPAT_ENGINES", ())]
+
+
+@contextmanager
+def temporary_data() -> Iterator[bpy.types.BlendData]:
+    """Data apart from the open file's, for as long as the context lasts.
+
+    Blender (4.2 to 5.2) gives `temp_data` away with a reference too few: freed twice, it crashes at a later collection
+    of garbage, in whatever thread that happens. Here it gets the missing reference.
+    """
+    with bpy.data.temp_data() as data:
+        if sys.getrefcount(data) < 3:  # only the variable's and this call's: Blender's own is missing
+            ctypes.pythonapi.Py_IncRef(ctypes.py_object(data))
+        yield data

@@ -17,7 +17,7 @@ from pathlib import Path
 import bpy
 import numpy as np
 
-from . import gallery
+from . import compat, gallery
 from .operators.box import make_box
 from .protocol.events import AssetInfo, Event, Thumbnail
 from .protocol.messages import FetchThumbnail
@@ -50,7 +50,7 @@ def file_name(info: AssetInfo) -> str:
 def write(info: AssetInfo, picture: np.ndarray) -> Path:
     """Make an asset's file, whole or not at all. picture: its thumbnail, uint8 [h, w, 3]; raises OSError."""
     path = folder() / file_name(info)
-    with bpy.data.temp_data() as data:
+    with compat.temporary_data() as data:
         thing = _background(info, data) if info.kind == "background" else _object(info, data)
         thing.asset_mark()
         _describe(thing.asset_data, info)

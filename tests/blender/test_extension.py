@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import subprocess
 import sys
 import tomllib
 from pathlib import Path
@@ -111,3 +112,25 @@ def test_boxes_are_added_in_object_mode_only(scene, box):
     with pytest.raises(RuntimeError, match="Boxes are added in Object Mode: press Tab first"):
         bpy.ops.neural_assets.add_box()
     bpy.ops.object.mode_set(mode="OBJECT")
+
+
+_TEMPORARY = """
+import gc, importlib, os, sys
+import bpy
+bpy.ops.preferences.addon_enable(module=sys.argv[1])
+compat = importlib.import_module(sys.argv[1] + ".compat")
+for _ in range(50):
+    with compat.temporary_data() as data:
+        thing = data.objects.new("Box", data.meshes.new("Box"))
+        del data
+    rubbish = [bytearray(500) for _ in range(200)]
+    gc.collect()
+print("alive", flush=True)
+os._exit(0)
+"""
+
+
+def test_temporary_data_is_freed_once():
+    """Blender's own frees it twice, and dies of it at some later collection of garbage."""
+    done = subprocess.run([sys.executable, "-c", _TEMPORARY, PACKAGE], capture_output=True, text=True, timeout=120)
+    assert done.stdout.endswith("alive\n"), done.stderr[-500:]
