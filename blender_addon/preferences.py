@@ -56,8 +56,8 @@ class NeuralAssetsPreferences(bpy.types.AddonPreferences):
     )
 
     history_megabytes: IntProperty(
-        name="Limit",
-        description="Disk space for the pictures of the history, in MB; the oldest that are not pinned go first."
+        name="Limit in MB",
+        description="Disk space for the pictures of the history; the oldest that are not pinned go first."
         " 0 keeps none",
         default=500,
         min=0,
