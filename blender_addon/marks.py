@@ -13,7 +13,7 @@ from .sight import Frames
 
 _DASHES, _DRAWN = 8, 0.55  # dashes along an edge, and the share of each that is drawn
 _TINT = 0.14  # opacity of the front face
-_MOST_NAMES = 48  # more are clutter
+_MOST_NAMES = 32  # more are clutter
 _CORNERS = np.array([(i & 1, i >> 1 & 1, i >> 2 & 1) for i in range(8)], float)
 _EDGES = np.array([(_CORNERS[i], _CORNERS[i | bit]) for i in range(8) for bit in (1, 2, 4) if not i & bit])
 _ARROW = np.array([(0.5, 0, 0.2), (0.5, 0, 0.8), (0.3, 0, 0.6), (0.7, 0, 0.6)])  # on the front face, points up

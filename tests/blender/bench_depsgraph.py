@@ -129,6 +129,7 @@ def _without_driver(overlays: ModuleType) -> None:
         return replace(make(*arguments), lines=_Nothing(), fronts=_Nothing())
 
     overlays._make = made
+    overlays.blf = SimpleNamespace(**{**vars(overlays.blf), "draw": lambda *_: None})
     part("draw").draw = lambda *_: None
 
 
