@@ -60,7 +60,7 @@ class Bridge:
         self._ready: Ready | None = None  # the connection that was greeted
         self._loaded = False  # whether its model was there then
         self._assets_old = True
-        self._listed = 0  # the session that `assets` came from
+        self._listed = -1  # the session that `assets` came from
         self._watched: list[tuple[Pending, OnEvent]] = []
         self._lock = RLock()  # a render's thread may connect while the main thread asks for the state
 
@@ -167,6 +167,7 @@ class Bridge:
         with self._lock:
             client, self._client = self._client, None
             self._ready, self.status, self._status_asked, self._problem = None, None, None, ""
+            self._listed = -1
             if client is not None:
                 client.stop()
 

@@ -6,18 +6,21 @@ import bpy
 import pytest
 from mathutils import Vector
 
-from server.fake import Say
-from server.protocol.events import AssetInfo, AssetList
+from server.protocol.events import AssetInfo
+
+from .conftest import part, until
+from .stores import StoreServer
 
 CHAIR = AssetInfo("id-chair", "object", "Chair", (0.5, 0.6, 1.1))
 
 
 @pytest.fixture
-def store(server):
-    for _ in range(20):
-        server.answer("list_assets", Say(AssetList(0, (CHAIR, AssetInfo("id-room", "background", "Room")))))
-    bpy.ops.neural_assets.refresh_assets()
-    return server
+def store():
+    with StoreServer(CHAIR, AssetInfo("id-room", "background", "Room")) as server:
+        bpy.ops.neural_assets.connect(address=server.address)
+        until(lambda: part("session").bridge.knows_assets)
+        yield server
+        part("session").bridge.close()
 
 
 @pytest.fixture

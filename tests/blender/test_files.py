@@ -5,7 +5,7 @@ from __future__ import annotations
 import bpy
 import pytest
 
-from .conftest import PACKAGE, part
+from .conftest import PACKAGE, every_id, part
 
 
 def _placements(scene: bpy.types.Scene) -> dict[str, str]:
@@ -165,7 +165,7 @@ def test_loading_a_file_writes_nothing_into_it(other_file, addon):
 def _everything() -> dict[str, object]:
     return {
         f"{type(thing).__name__} {thing.name}": {key: str(thing[key]) for key in thing.keys()}
-        for thing in bpy.data.user_map()
+        for thing in every_id()
         if not isinstance(thing, bpy.types.WindowManager)  # what windows show, no part of undo
     }
 

@@ -11,9 +11,10 @@ import pytest
 
 from server.fake import Say
 from server.protocol.errors import ErrorCode
-from server.protocol.events import AssetInfo, AssetList, Failed, Thumbnail
+from server.protocol.events import AssetInfo, Failed, Thumbnail
 
-from .conftest import PACKAGE, part, until
+from .conftest import PACKAGE, every_id, part, until
+from .stores import StoreServer
 
 CHAIR = AssetInfo("id-chair", "object", "Chair", (0.5, 0.6, 1.1), 3, {"picture": "desk.jpg", "licence": "CC0"})
 ROOM = AssetInfo("id-room", "background", "Room", (640.0, 480.0))
@@ -31,6 +32,15 @@ def library(addon):
 
 
 @pytest.fixture
+def server():
+    with StoreServer() as store:
+        bpy.ops.neural_assets.connect(address=store.address)
+        until(lambda: part("session").bridge.knows_assets)
+        yield store
+        part("session").bridge.close()
+
+
+@pytest.fixture
 def gallery(addon, tmp_path, monkeypatch):
     """The extension carries the lamp."""
     module = addon("gallery")
@@ -42,12 +52,10 @@ def gallery(addon, tmp_path, monkeypatch):
 
 def _list(server, *infos: AssetInfo) -> None:
     """The server's store is this from now on."""
-    bridge = part("session").bridge
-    until(lambda: bridge.knows_assets and not bridge.is_busy)
-    server.answer("list_assets", Say(AssetList(0, infos)))
-    before = bridge.assets
+    bridge, before = part("session").bridge, part("session").bridge.assets
+    server.assets = {info.id: info for info in infos}
     bpy.ops.neural_assets.refresh_assets()
-    until(lambda: bridge.assets is not before)
+    until(lambda: bridge.assets is not before and [asdict(i) for i in bridge.assets.values()] == [*map(asdict, infos)])
 
 
 def _settled(library) -> set[str]:
@@ -116,7 +124,7 @@ def test_nothing_of_the_open_file_changes(library, server, box, tmp_path):
     bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "open.blend"))
 
     def state() -> tuple:
-        return {thing.session_uid for thing in bpy.data.user_map()}, bpy.data.is_dirty
+        return {thing.session_uid for thing in every_id()}, bpy.data.is_dirty
 
     before = state()
     _list(server, CHAIR, ROOM)
