@@ -57,8 +57,7 @@ class NeuralAssetsPreferences(bpy.types.AddonPreferences):
 
     history_megabytes: IntProperty(
         name="Limit in MB",
-        description="Disk space for the pictures of the history; the oldest that are not pinned go first."
-        " 0 keeps none",
+        description="Disk space for the pictures of the history; the oldest that are not pinned go first. 0 keeps none",
         default=500,
         min=0,
         max=1_000_000,
