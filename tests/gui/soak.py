@@ -28,13 +28,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--blender", default="sid", help="sid, trixie, or a program")
     parser.add_argument("--minutes", type=float, default=30.0)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--only", nargs="*", default=[], metavar="ACTION", help="these actions, see trials/soak.py")
     options = parser.parse_args(arguments)
     report = play(
         blenders.find(options.blender),
         [STEP],
         OUT / f"soak-{options.blender.replace('/', '_')}",
         seconds=round(60 * options.minutes) + 400,
-        settings={"minutes": options.minutes, "seed": options.seed},
+        settings={"minutes": options.minutes, "seed": options.seed, "only": options.only},
         package="tests.gui.trials",
     )
     figures = report.steps[STEP]["figures"] if STEP in report.steps else report.at_work

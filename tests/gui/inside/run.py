@@ -95,6 +95,8 @@ def leave(code: int) -> None:
     os._exit(code)
 
 
+faulthandler.enable()  # a crash ends with every thread's traces in blender.log, and Blender's own in the folder
+bpy.context.preferences.filepaths.temporary_directory = ORDER["out"]
 bpy.context.preferences.view.show_splash = False
 session = Session()
 session.write()
