@@ -33,7 +33,7 @@ _CATALOGS = {
     "Neural Assets/Gallery/Objects": "5b0e6f0e-6f0b-4a0c-9d52-0c3f5f6f1a05",
     "Neural Assets/Gallery/Backgrounds": "5b0e6f0e-6f0b-4a0c-9d52-0c3f5f6f1a06",
 }
-_BUSY, _IDLE = 0.1, 1.0  # seconds between two looks
+_BUSY, _IDLE = 0.03, 1.0  # seconds between two looks
 
 
 def folder() -> Path:

@@ -19,6 +19,12 @@ from .conversation import Conversation, Steps, expected
 _items: list[tuple[str, str, str, int, int]] = []  # Blender needs the strings of an enumeration to stay
 
 
+def _choices(operator: RelinkAsset, context: bpy.types.Context | None) -> list[tuple[str, str, str, int, int]]:
+    infos = sorted((info for info in bridge.assets.values() if info.kind == operator.kind), key=lambda info: info.name)
+    _items[:] = [(info.id, info.name, info.id, thumbnails.icon(info.id), i) for i, info in enumerate(infos)]
+    return _items
+
+
 class SaveAssets(Conversation, bpy.types.Operator):
     """Copy the files of all assets that this file uses into a folder beside it, for other computers"""
 
@@ -85,7 +91,7 @@ class RelinkAsset(bpy.types.Operator):
     missing: StringProperty(name="Missing", description="Id of the asset that is missing", options={"SKIP_SAVE"})
     kind: StringProperty(options={"HIDDEN"}, default="object")
     asset: StringProperty(name="Asset", description="Id of an asset in the server's store", options={"SKIP_SAVE"})
-    choice: EnumProperty(name="Asset", items=lambda self, context: _choices(self.kind), options={"SKIP_SAVE", "HIDDEN"})
+    choice: EnumProperty(name="Asset", items=_choices, options={"SKIP_SAVE", "HIDDEN"})
 
     def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> Result:
         context.window_manager.invoke_search_popup(self)
@@ -120,12 +126,6 @@ def _matches(uses: list[missing.Use], folder: Path) -> dict[str, Path]:
         if asset is not None:
             found[asset] = path
     return found
-
-
-def _choices(kind: str) -> list[tuple[str, str, str, int, int]]:
-    infos = sorted((info for info in bridge.assets.values() if info.kind == kind), key=lambda info: info.name)
-    _items[:] = [(info.id, info.name, info.id, thumbnails.icon(info.id), i) for i, info in enumerate(infos)]
-    return _items
 
 
 CLASSES = (SaveAssets, FindMissing, RelinkAsset)

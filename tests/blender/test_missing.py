@@ -72,13 +72,19 @@ def test_a_store_that_is_empty_lacks_everything(missing, scene_of_four, store):
 
 
 def test_a_missing_asset_is_replaced_in_every_box(scene_of_four, store):
-    bpy.ops.neural_assets.relink_asset(missing="id-chair", asset="id-lamp")
+    bpy.ops.neural_assets.relink_asset(missing="id-chair", choice="id-lamp")
     assert _assets() == {"A": "id-lamp", "B": "id-lamp", "C": "id-bed"}
     assert bpy.data.objects["A"].neural_assets.asset_name == "Lamp"
     with pytest.raises(RuntimeError, match="The server has no asset 'id-room'"):
         bpy.ops.neural_assets.relink_asset(missing="id-bed", asset="id-room")
     with pytest.raises(RuntimeError, match="Nothing that can be changed carries the asset 'id-sofa'"):
         bpy.ops.neural_assets.relink_asset(missing="id-sofa", asset="id-lamp")
+
+
+def test_an_asset_is_chosen_for_it_among_those_of_its_kind(scene_of_four, store):
+    with pytest.raises(TypeError, match="'id-chair', 'id-lamp'"):
+        bpy.ops.neural_assets.relink_asset(missing="id-bed", choice="id-room")
+    bpy.ops.neural_assets.relink_asset(missing="id-room", kind="background", choice="id-room")
 
 
 def test_a_missing_background_is_replaced(scene_of_four, store):

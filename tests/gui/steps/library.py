@@ -14,7 +14,7 @@ def _browser(artist: Artist, catalog: str) -> Pauses:
     artist.bridge.close()  # without a server the library has the gallery
     library, gallery = artist.part("library"), artist.part("gallery").read()
     files = [library.folder() / library.file_name(info) for info, _ in gallery.values()]
-    yield from artist.until(lambda: files and all(file.exists() for file in files), "the library is made")
+    yield from artist.until(lambda: files and all(file.exists() for file in files), "the library is made", 60)
     with artist.in_view():
         bpy.ops.screen.area_split(direction="HORIZONTAL", factor=0.4)
     yield 0.3
