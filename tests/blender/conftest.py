@@ -84,7 +84,7 @@ def box() -> Callable[..., bpy.types.Object]:
 
 
 def every_id() -> list[bpy.types.ID]:
-    """All data-blocks of the open file. (`bpy.data.user_map` crashes Blender 4.2 now and then.)"""
+    """All data-blocks of the open file."""
     kinds = [each.identifier for each in bpy.data.bl_rna.properties if each.type == "COLLECTION"]
     return [thing for kind in kinds for thing in getattr(bpy.data, kind)]
 
