@@ -21,9 +21,8 @@ def blenders(monkeypatch) -> ModuleType:
 
 def _keymaps(name: str, blenders: ModuleType) -> list:
     if name == "industry":
-        import industry_compatible_data
-
-        return industry_compatible_data.generate_keymaps(industry_compatible_data.Params())
+        industry = pytest.importorskip("industry_compatible_data")
+        return industry.generate_keymaps(industry.Params())
     more = {"select_mouse": "RIGHT"} if name == "right" else {"select_mouse": "LEFT", "use_v3d_tab_menu": True}
     return blenders.generate_keymaps(blenders.Params(**more))
 

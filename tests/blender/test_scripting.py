@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import inspect
 import os
 import re
@@ -151,8 +152,7 @@ def examples(monkeypatch) -> None:
 
 
 def test_the_readme_lists_the_operators_as_they_are(examples):
-    import write_reference
-
+    write_reference = importlib.import_module("write_reference")
     text = (ROOT / "blender_addon" / "README.md").read_text(encoding="utf-8")
     wrong = "run `blender -b --python blender_addon/examples/write_reference.py`"
     assert write_reference.written(text) == text, wrong

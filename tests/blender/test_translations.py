@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import re
 
 import bpy
@@ -15,9 +16,7 @@ EXAMPLES = ROOT / "blender_addon" / "examples"
 @pytest.fixture
 def extract(monkeypatch):
     monkeypatch.syspath_prepend(str(EXAMPLES))
-    import extract_texts
-
-    return extract_texts
+    return importlib.import_module("extract_texts")
 
 
 def test_labels_tooltips_and_words_are_found(extract):
