@@ -71,4 +71,4 @@ def in_view(frames: Frames, camera: Camera, metres: float) -> np.ndarray:
     x, y, z = np.moveaxis(frames.corners * metres @ to_camera[:3, :3].T + to_camera[:3, 3], -1, 0)
     # inside when positive: ahead, right of the left edge (u > 0), left of the right one (u < 1), and so for v
     planes = np.stack([z, fx * x + cx * z, (1 - cx) * z - fx * x, fy * y + cy * z, (1 - cy) * z - fy * y])
-    return (planes > 0).any(-1).all(0)
+    return np.all((planes > 0).any(-1), axis=0)
