@@ -160,7 +160,7 @@ def refresh_browsers() -> None:
     for window in bpy.context.window_manager.windows:
         for area in _browsers(window):
             with bpy.context.temp_override(window=window, area=area, region=area.regions[-1]):
-                if bpy.ops.asset.library_refresh.poll():
+                if bpy.ops.asset.library_refresh.poll():  # pyright: ignore[reportCallIssue]
                     bpy.ops.asset.library_refresh()
 
 
