@@ -212,7 +212,8 @@ def unregister() -> None:
     bpy.app.handlers.load_post.remove(_after_load)
     session.views.discard(_watch)
     flush()
-    _jobs.put(None)
+    if _thread is not None and _thread.is_alive():  # else the next thread would end at once
+        _jobs.put(None)
     if _icons is not None:
         bpy.utils.previews.remove(_icons)
     _icons = None

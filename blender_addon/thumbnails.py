@@ -10,7 +10,7 @@ from .protocol.messages import FetchThumbnail
 from .session import bridge, hurry
 
 _icons: bpy.utils.previews.ImagePreviewCollection | None = None
-_asked: set[str] = set()
+_asked: set[tuple[int, str]] = set()  # (connection, asset): a new connection is asked anew
 
 
 def icon(asset: str) -> int:
@@ -19,9 +19,10 @@ def icon(asset: str) -> int:
         return 0
     if asset in _icons:
         return _icons[asset].icon_id
-    if bridge.is_ready and asset not in _asked:
-        _asked.add(asset)
-        bridge.ask(FetchThumbnail(asset=asset), lambda event: _take(asset, event))
+    asked = bridge.session, asset
+    if bridge.is_ready and asked not in _asked:
+        _asked.add(asked)
+        bridge.ask(FetchThumbnail(asset=asset), lambda event: _take(asked, event))
         hurry()
     return 0
 
@@ -32,10 +33,11 @@ def fetch_all() -> None:
         icon(asset)
 
 
-def _take(asset: str, event: Event) -> None:
+def _take(asked: tuple[int, str], event: Event) -> None:
     """In the main thread, when the server has answered."""
+    asset = asked[1]
     if not isinstance(event, Thumbnail):
-        _asked.discard(asset)  # asked again when somebody looks again
+        _asked.discard(asked)  # asked again when somebody looks again
         return
     if _icons is not None and asset not in _icons:
         height, width = event.image.shape[:2]
