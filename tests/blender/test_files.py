@@ -178,7 +178,7 @@ def test_undo_and_redo_many_times(scene, box):
         bpy.ops.ed.undo_push(message=f"Box {number}")
     for _ in range(4):
         for step in (bpy.ops.ed.undo,) * 5 + (bpy.ops.ed.redo,) * 5:
-            if not step.poll():
+            if not step.poll():  # pyright: ignore[reportCallIssue]
                 pytest.skip("this Blender has no undo without a window")
             step()
             shown = _placements(bpy.context.scene)
