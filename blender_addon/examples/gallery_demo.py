@@ -55,6 +55,7 @@ class GalleryDemo(Run):
         asset = self.id_of(thing["asset"], "object")
         bpy.ops.neural_assets.add_asset(asset=asset, location=thing["place"], rotation=(0.0, 0.0, turn))
         made = bpy.context.object
+        assert made is not None  # it was added, selected and active
         made.scale = [thing.get("scale", 1.0)] * 3
         return made
 
