@@ -306,6 +306,8 @@ class Soak:
 
     def assets(self) -> Pauses:
         self.pick()
+        if not bpy.context.selected_objects:  # all boxes are hidden
+            return
         with self.artist.in_view():
             bpy.ops.neural_assets.assign_asset(asset=self.random.choice(("chair", "lamp")))
             bpy.ops.ed.undo_push(message="Asset")
