@@ -18,8 +18,7 @@ _added: list[tuple[bpy.types.KeyMap, bpy.types.KeyMapItem]] = []
 
 
 def draw(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
-    """The keys as the user has them, for the preferences.
-"""
+    """The keys as the user has them, for the preferences."""
     config = context.window_manager.keyconfigs.user
     for name, _, operator, _, _ in KEYS:
         keymap = config.keymaps.get(name)
