@@ -144,8 +144,8 @@ def _drawable(context: bpy.types.Context) -> _Drawable | None:
 
 
 def _make(context: bpy.types.Context, space: bpy.types.SpaceView3D) -> _Drawable | None:
-    depsgraph = context.evaluated_depsgraph_get()
-    boxes = _boxes(depsgraph, space)
+    depsgraph = context.view_layer.depsgraph  # as it is: nothing may be evaluated while Blender draws
+    boxes = _boxes(depsgraph, space) if depsgraph is not None else ()
     if not boxes:
         return None
     chosen = {thing.name for thing in context.view_layer.objects.selected}

@@ -38,10 +38,10 @@ def picture_view(context: bpy.types.Context, region: bpy.types.Region | None = N
     space, region = context.space_data, region or context.region
     if space is None or space.type != "VIEW_3D" or space.region_3d.view_perspective != "CAMERA":
         return None
-    camera = context.scene.camera
-    if camera is None or space.camera != camera:
+    camera, depsgraph = context.scene.camera, context.view_layer.depsgraph
+    if camera is None or space.camera != camera or depsgraph is None:
         return None
-    evaluated = camera.evaluated_get(context.evaluated_depsgraph_get())
+    evaluated = camera.evaluated_get(depsgraph)  # as it is: nothing may be evaluated while Blender draws
     try:
         intrinsics = cameras.intrinsics(cameras.lens_of(evaluated), cameras.frame_of(context.scene.render))
         world_to_camera = cameras.world_to_camera(np.array(evaluated.matrix_world))
