@@ -54,6 +54,11 @@ class ServerPanel(Sidebar):
             layout.operator("neural_assets.use_engine", icon="RENDER_STILL")
 
 
+def _queue() -> list[JobInfo]:
+    """The server's jobs but for previews, which come and go with every move of the hand."""
+    return [job for job in bridge.status.jobs if job.kind != "preview"] if bridge.status is not None else []
+
+
 class QueuePanel(Sidebar):
     """What the server works on and what waits there; own jobs can be cancelled."""
 
@@ -63,12 +68,11 @@ class QueuePanel(Sidebar):
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
-        return bridge.is_ready and bridge.status is not None and bool(bridge.status.jobs)
+        return bridge.is_ready and bool(_queue())
 
     def draw(self, context: bpy.types.Context) -> None:
-        assert bridge.status is not None
         column = self.layout.column(align=True)
-        for job in bridge.status.jobs:
+        for job in _queue():
             row = column.row()
             row.active = job.own
             row.label(text=job_words(job), icon="PLAY" if job.state is JobState.RUNNING else "PAUSE")

@@ -265,6 +265,7 @@ def test_ipc_is_connected_to_without_online_access(addon, tmp_path):
 
 JOBS = (
     JobInfo(0, "blender", "render", "1920 x 1080", JobState.RUNNING, 0, False),
+    JobInfo(5, "blender", "preview", "view 18-1", JobState.WAITING, 0, True),  # not shown: it comes and goes
     JobInfo(7, "blender", "encode", "Chair, Lamp", JobState.WAITING, 1, True),
     JobInfo(8, "blender", "sequence", "shot_010", JobState.WAITING, 2, True, "job-1", 24, 3),
 )
@@ -286,7 +287,7 @@ def test_the_queue_shows_every_job_and_cancels_own_ones(addon, server, queue):
     layout = Layout()
     text = shown(addon("panels.server").QueuePanel, layout)
     assert "Render 1920 x 1080, of another Blender" in text
-    assert "Encode Chair, Lamp" in text and "Sequence shot_010, 3 of 24" in text
+    assert "Encode Chair, Lamp" in text and "Sequence shot_010, 3 of 24" in text and "view 18-1" not in text
     buttons = layout.all("neural_assets.cancel_job")
     assert [(button.request, button.job) for button in buttons] == [(7, ""), (8, "job-1")]
     assert bpy.ops.neural_assets.cancel_job(request=7) == {"FINISHED"}

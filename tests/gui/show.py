@@ -50,11 +50,12 @@ def play(
     settings: Mapping[str, object] | None = None,
     address: str = "",
     package: str = "tests.gui.steps",
+    size: str = SIZE,
 ) -> Report:
     """Run steps ("module.function" of the package) in one session.
 
     folder: for screenshots, log and report (out/gui/NAME); settings: for the steps; address: a server other than the
-    fake one.
+    fake one; size: of the screen, pixels.
     """
     folder = folder or OUT / blender.name
     shutil.rmtree(folder, ignore_errors=True)
@@ -69,13 +70,13 @@ def play(
     }  # fmt: skip
     (folder / "order.json").write_text(json.dumps(order))
     limit = seconds or START_SECONDS + STEP_SECONDS * len(steps)
-    arguments = ["--window-geometry", "0", "0", *SIZE.split("x"), "--python", ROOT / "tests/gui/inside/run.py"]
+    arguments = ["--window-geometry", "0", "0", *size.split("x"), "--python", ROOT / "tests/gui/inside/run.py"]
     try:
         with open(folder / "blender.log", "wb") as log:
             output = {"env": environment, "cwd": ROOT, "stdout": log, "stderr": subprocess.STDOUT}
             code = subprocess.call(blender.command([*install, "--", extension]), **output)
             if code == 0:
-                windowed = blender.windowed(SIZE, limit, folder / "end.png", [*arguments, "--", folder / "order.json"])
+                windowed = blender.windowed(size, limit, folder / "end.png", [*arguments, "--", folder / "order.json"])
                 code = subprocess.call(windowed, **output)
     finally:
         stage.close()
