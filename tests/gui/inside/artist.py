@@ -25,7 +25,7 @@ from .line import Line
 
 PACKAGE = "bl_ext.user_default.neural_assets"
 TAB = "Neural Assets"
-PATIENCE = 20.0  # seconds for anything that should happen
+PATIENCE = 60.0  # seconds for anything that should happen
 HOVER = 0.4  # seconds until a button under the mouse is drawn as such
 F12 = "96"  # a keycode: the name comes with Alt from the keyboard map of Debian's sid
 
