@@ -17,20 +17,21 @@ import torch
 from torch import Tensor
 
 from .atlas import BACKGROUND, Atlas, fetch
-from .contact import contact_shade
+from .contact import VISIBLE, contact_shade
 from .filters import box_max
 from .geometry import (
+    FAR,
     NEAR,
     Boxes,
     Camera,
     box_to_camera,
     camera_rays,
+    floor_points,
     from_box_coordinates,
     intersect_box,
     pixel_centres,
     project_each,
     rigid_inverse,
-    rotate_each,
     to_box_coordinates,
     transform_each,
 )
@@ -41,7 +42,6 @@ from .sources import Sources, best_entries
 from .splatting import splat
 
 FALLBACK = 0.3  # share of the way from a ray's entry to its exit where an unseen surface is assumed
-_FAR = 1e4  # metres: what is above the ground plane counts as this far away
 _SHADE_GRID = 256  # points along the longer side at which soft shadows are worked out
 
 
@@ -199,7 +199,7 @@ def _box_candidate(sources, pixels: _Pixels, slot_map: Tensor, best: Tensor, see
 
 def _background(sources: Sources, camera: Camera, pixels: _Pixels) -> _Backdrop:
     frame = pixels.frame
-    world, _ = _floor_points(sources.ground[frame], rigid_inverse(camera.world_to_camera)[frame], pixels.rays)
+    world, _ = floor_points(sources.ground[frame], rigid_inverse(camera.world_to_camera)[frame], pixels.rays)
     there = sources.background_camera
     uvd = project_each(transform_each(there.world_to_camera[frame], world), there.intrinsics[frame])
     ahead = uvd[:, 2] > NEAR
@@ -220,22 +220,12 @@ def _shade(sources: Sources, camera: Camera, boxes: Boxes, pixels: _Pixels) -> T
     scale = min(1.0, _SHADE_GRID / max(size))
     rows, columns = (max(8, round(side * scale)) for side in size)
     rays = camera_rays(pixel_centres(rows, columns, boxes.pose.device).view(1, -1, 2), camera.intrinsics)
-    world, on_floor = _floor_points(sources.ground[:, None], rigid_inverse(camera.world_to_camera)[:, None], rays)
+    world, depth = floor_points(sources.ground[:, None], rigid_inverse(camera.world_to_camera)[:, None], rays)
     factor = contact_shade(sources.before, boxes, world, sources.ground)
-    factor = torch.where(on_floor, factor, 1.0).view(pixels.batch, 1, rows, columns)
+    factor = torch.where(depth < FAR, factor, 1.0).view(pixels.batch, 1, rows, columns)
     if size != (rows, columns):
         factor = torch.nn.functional.interpolate(factor, size, mode="bilinear", align_corners=False)
-    return torch.where(factor < 0.999, factor, 1.0)
-
-
-def _floor_points(ground: Tensor, to_world: Tensor, rays: Tensor) -> tuple[Tensor, Tensor]:
-    """World points [..., 3] where rays [..., 3] meet the floor at height `ground` [...], or else far away, and whether
-    they meet it."""
-    direction, origin = rotate_each(to_world, rays), to_world[..., :3, 3]
-    drop = (ground - origin[..., 2]) / torch.where(direction[..., 2].abs() < 1e-6, -1e-6, direction[..., 2])
-    meets = (drop > NEAR) & (drop < _FAR)
-    distance = torch.where(meets, drop, _FAR)
-    return origin + direction * distance[..., None], meets
+    return torch.where(factor < VISIBLE, factor, 1.0)
 
 
 def _filled(backdrop: _Backdrop, shown: Tensor) -> tuple[Tensor, Tensor]:

@@ -15,7 +15,7 @@ from .geometry import Boxes, moved_boxes, rigid_inverse, transform_each
 UNDER = 0.16  # share of light lost under a box and where it meets the floor
 WIDE, WIDE_REACH = 0.05, 0.9  # share lost beside it, and where that ends, in sizes of the box
 NEAR_REACH = 0.25  # where the rest of `UNDER` ends, in sizes
-_INVISIBLE = 1e-3  # of the light
+VISIBLE = 0.999  # share of light: what keeps more is not darkened at all
 LIFTED = 0.3  # sizes above the floor at which nothing is left
 
 
@@ -28,7 +28,7 @@ def light_left(boxes: Boxes, points: Tensor, ground: Tensor) -> Tensor:
     """Share of light [B, P] on floor points [B, P, 3] (world) under boxes [B, N]; ground [B] metres (world z)."""
     left = torch.ones_like(points[..., 0])
     sizes = box_sizes(boxes)
-    for number in range(boxes.size.shape[1]):
+    for number in boxes.present.any(0).nonzero()[:, 0].tolist():
         pose, size = boxes.pose[:, number], boxes.size[:, number]
         local = transform_each(rigid_inverse(pose)[:, None], points)
         outside = (local[..., :2].abs() - size[:, None, :2] / 2).clamp_min(0).norm(dim=-1)
@@ -48,4 +48,4 @@ def contact_shade(before: Boxes, after: Boxes, points: Tensor, ground: Tensor) -
     moved = moved_boxes(before, after)
     now, then = (Boxes(boxes.pose, boxes.size, boxes.present & moved) for boxes in (after, before))
     factor = light_left(now, points, ground) / light_left(then, points, ground)
-    return torch.where(factor < 1 - _INVISIBLE, factor, 1.0)
+    return torch.where(factor < VISIBLE, factor, 1.0)

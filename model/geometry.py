@@ -27,6 +27,7 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 NEAR = 0.05  # metres: nothing nearer to the camera than this is drawn
+FAR = 1e4  # metres: what does not meet the floor counts as this far away
 POSE_CORNERS = (0, 1, 2, 4)
 
 
@@ -92,6 +93,15 @@ def rotate_each(matrix: Tensor, vectors: Tensor) -> Tensor:
     """Apply the rotation of a 4x4 matrix of its own to every vector: matrix [..., 4, 4], vectors [..., 3]."""
     first, second, third = (matrix[..., :3, k] * vectors[..., k : k + 1] for k in range(3))
     return first + second + third
+
+
+def floor_points(ground: Tensor, to_world: Tensor, rays: Tensor) -> tuple[Tensor, Tensor]:
+    """World points [..., 3] where rays [..., 3] (camera z = 1) meet the floor at height `ground` [...], and their depth
+    [...] in metres; `FAR` away where they do not meet it. to_world [..., 4, 4]: camera to world."""
+    direction, origin = rotate_each(to_world, rays), to_world[..., :3, 3]
+    drop = (ground - origin[..., 2]) / torch.where(direction[..., 2].abs() < 1e-6, -1e-6, direction[..., 2])
+    depth = torch.where((drop > NEAR) & (drop < FAR), drop, FAR)
+    return origin + direction * depth[..., None], depth
 
 
 @full_precision

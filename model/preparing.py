@@ -42,8 +42,9 @@ def prepare(scene: Scene, side: int, features: int, device: torch.device) -> Pre
     """`side`: the model's working size in pixels; `features`: width F of the appearance tokens."""
     assets = [placement.asset for placement in scene.placements]
     background = scene.background
-    coarse = _sources(assets, background, side, device)
-    fine = coarse if _small(assets, background, side) else _sources(assets, background, None, device)
+    before = _before(assets, background, device)
+    coarse = _sources(assets, background, before, side, device)
+    fine = coarse if _small(assets, background, side) else _sources(assets, background, before, None, device)
     tokens = [torch.from_numpy(np.array(asset.appearance)) for asset in assets]
     appearance = torch.cat(tokens).to(device) if tokens else torch.zeros(0, 4, features, device=device)
     behind = (
@@ -57,7 +58,7 @@ def prepare(scene: Scene, side: int, features: int, device: torch.device) -> Pre
         appearance,
         behind.to(device),
         has,
-        _before(assets, background, device),
+        before,
         camera,
     )
 
@@ -84,6 +85,7 @@ def _same_picture(asset: NeuralAsset, background: BackgroundAsset) -> bool:
 def _sources(
     assets: list[NeuralAsset],
     background: BackgroundAsset | None,
+    before: Boxes,
     side: int | None,
     device: torch.device,
 ) -> Sources:
@@ -121,7 +123,7 @@ def _sources(
         torch.cat(points) if points else empty, torch.cat(owner) if owner else entries[:0],
         torch.tensor([count if background is not None else -1], device=device), camera,
         torch.tensor([background.ground if background else 0.0], device=device),
-        _before(assets, background, device), torch.cat(depths) if len(slots) > len(assets) else None,
+        before, torch.cat(depths) if len(slots) > len(assets) else None,
     )  # fmt: skip
 
 

@@ -61,7 +61,7 @@ def choose_views(
     gap = SLOPE * cell * points[:, 2] / camera.intrinsics[sources.frame[flat[cells]], 0]
     near = TOLERANCE * size.norm(dim=-1) + gap
     best = torch.full((len(cells),), _HIDDEN, device=depth.device)
-    closest, carved = best, several[cells] & False
+    closest, carved = best, torch.zeros_like(cells, dtype=torch.bool)
     chosen = flat[cells] if otherwise is None else torch.full_like(cells, otherwise)
     for number in range(table.shape[1]):
         who = table[box, number]

@@ -12,8 +12,9 @@ import argparse
 import torch
 from torch import Tensor
 
+from .. import geometry
 from ..contact import box_sizes
-from ..geometry import Boxes, camera_rays, moved_boxes, pixel_centres, rigid_inverse, rotate_each, transform_each
+from ..geometry import Boxes, camera_rays, moved_boxes, pixel_centres, rigid_inverse, transform_each
 from .frames import Frame, Pairs, PairSource
 
 BINS = (0.0, 1e-6, 0.1, 0.2, 0.4, 0.7, 1.0, 1.5)  # distance from the footprint, in sizes of the box
@@ -42,10 +43,9 @@ def floor_points(frame: Frame) -> tuple[Tensor, Tensor]:
     height, width = frame.image.shape[-2:]
     rays = camera_rays(pixel_centres(height, width).view(1, -1, 2), frame.camera.intrinsics)
     to_world = rigid_inverse(frame.camera.world_to_camera)[:, None]
-    direction, origin = rotate_each(to_world, rays), to_world[..., :3, 3]
-    depth = (frame.ground[:, None] - origin[..., 2]) / direction[..., 2]
-    shown = (depth > 0) & ((frame.depth.flatten(1) - depth).abs() < 0.02 * depth)
-    return origin + direction * depth[..., None], shown & (frame.object_index.flatten(1) < 0)
+    points, depth = geometry.floor_points(frame.ground[:, None], to_world, rays)
+    shown = (depth < geometry.FAR) & ((frame.depth.flatten(1) - depth).abs() < 0.02 * depth)
+    return points, shown & (frame.object_index.flatten(1) < 0)
 
 
 def distances(boxes: Boxes, points: Tensor, counted: Tensor) -> Tensor:

@@ -18,7 +18,6 @@ import numpy as np
 import torch
 from PIL import Image, ImageDraw
 
-from ..assets import BackgroundAsset, NeuralAsset
 from ..encoding import boxes_tensor, camera_tensor
 from ..geometry import boxes_2d
 from ..metrics import Perceptual
@@ -108,7 +107,8 @@ def show(pipe, photograph: Photograph, settings: RenderSettings, features: Perce
     pictures = [_outlined(photograph)]
     for name, move in MOVES.items():
         boxes = [moved(box, *move) for box in photograph.boxes]
-        scene = _scene(photograph.camera, assets, boxes, background)
+        placements = tuple(Placement(asset, box) for asset, box in zip(assets, boxes, strict=True))
+        scene = Scene(photograph.camera, placements, background)
         made = pipe.render(scene, settings).image
         pictures.append(made)
         line = f"{photograph.name} {name:11}"
@@ -121,10 +121,6 @@ def show(pipe, photograph: Photograph, settings: RenderSettings, features: Perce
     rows = [Image.fromarray(picture).resize(shape, Image.Resampling.LANCZOS) for picture in pictures]
     top, bottom = np.hstack([np.array(rows[0]), np.array(rows[1])]), np.hstack([np.array(rows[2]), np.array(rows[3])])
     return np.vstack([top, bottom])
-
-
-def _scene(camera: PinholeCamera, assets: list[NeuralAsset], boxes: list[Box], background: BackgroundAsset) -> Scene:
-    return Scene(camera, tuple(Placement(a, b) for a, b in zip(assets, boxes, strict=True)), background)
 
 
 def _rectangles(camera: PinholeCamera, boxes: tuple[Box, ...] | list[Box], shape: tuple[int, ...]) -> np.ndarray:
