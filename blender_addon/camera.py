@@ -14,7 +14,7 @@ import numpy as np
 from .protocol.errors import ErrorCode, ProtocolError
 
 SENSOR = 36.0  # mm: focal lengths without a sensor are for this width, as Blender's default camera has it
-_OPENCV = np.diag([1.0, -1.0, -1.0, 1.0])  # Blender's camera looks along -z with y up
+OPENCV = np.diag([1.0, -1.0, -1.0, 1.0])  # Blender's camera looks along -z with y up
 _RIGID_TOLERANCE = 1e-3
 
 
@@ -108,7 +108,7 @@ def world_to_camera(matrix_world: np.ndarray, metres: float = 1.0, name: str = "
     inverse = np.eye(4)
     inverse[:3, :3] = rotation.T
     inverse[:3, 3] = -rotation.T @ (matrix_world[:3, 3] * metres)
-    return _OPENCV @ inverse
+    return OPENCV @ inverse
 
 
 def view_intrinsics(window_matrix: np.ndarray) -> tuple[float, float, float, float]:
@@ -135,6 +135,17 @@ def frame_rectangle(
     pixels = (clip[:, :2] / clip[:, 3:] * 0.5 + 0.5) * np.asarray(region)
     (left, bottom), (right, top) = pixels.tolist()
     return left, bottom, right, top
+
+
+def on_screen(points: np.ndarray, matrix: np.ndarray, size: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
+    """World points [n, 3] -> pixels of the region [n, 2], and depths [n] that are positive in front of the eye.
+
+    matrix [4, 4]: world to clip space; size: the region's (width, height) in pixels.
+    """
+    clip = points @ matrix[:, :3].T + matrix[:, 3]
+    depths = clip[:, 3]
+    unit = clip[:, :2] / np.where(depths > 0, depths, 1.0)[:, None]
+    return (unit * 0.5 + 0.5) * size, depths
 
 
 def _refusal(sentence: str, cure: str) -> ProtocolError:

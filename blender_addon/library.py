@@ -17,7 +17,7 @@ from pathlib import Path
 import bpy
 import numpy as np
 
-from . import compat, gallery
+from . import compat, gallery, thumbnails
 from .operators.box import make_box
 from .protocol.events import AssetInfo, Event, Thumbnail
 from .protocol.messages import FetchThumbnail
@@ -54,7 +54,7 @@ def write(info: AssetInfo, picture: np.ndarray) -> Path:
         thing = _background(info, data) if info.kind == "background" else _object(info, data)
         thing.asset_mark()
         _describe(thing.asset_data, info)
-        _show(thing.preview_ensure(), picture)
+        thumbnails.show(thing.preview_ensure(), picture)
         try:
             data.libraries.write(str(path), {thing}, fake_user=False, compress=True)
         except RuntimeError as error:
@@ -222,15 +222,6 @@ def _sentence(info: AssetInfo) -> str:
     if picture := info.provenance.get("picture", ""):
         words.append(f"from {picture}")
     return ", ".join(words)
-
-
-def _show(preview: bpy.types.ImagePreview, picture: np.ndarray) -> None:
-    """picture: uint8 [h, w, 3], the first row above."""
-    height, width = picture.shape[:2]
-    rgba = np.ones((height, width, 4), np.float32)
-    rgba[..., :3] = picture[::-1] / np.float32(255)
-    preview.image_size = width, height
-    preview.image_pixels_float.foreach_set(rgba.ravel())
 
 
 def _enlisted() -> bpy.types.UserAssetLibrary | None:

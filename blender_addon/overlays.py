@@ -92,7 +92,7 @@ def _names(drawable: _Drawable, context: bpy.types.Context, scale: float) -> lis
     if view in drawable.names:
         return drawable.names[view]
     marks = drawable.marks
-    places, depths = _on_screen(marks.name_places, np.array(matrix), size)
+    places, depths = cameras.on_screen(marks.name_places, np.array(matrix), size)
     shown = np.flatnonzero((depths > 0) & (places >= 0).all(1) & (places < size).all(1))
     gap = (_NAME_ROOM[0] * scale, _NAME_ROOM[1] * scale)
     shown = shown[chosen_names(places[shown], depths[shown], drawable.important[shown], gap)]
@@ -183,17 +183,6 @@ def _theme(context: bpy.types.Context) -> dict[Standing, Colour]:
         Standing.SELECTED: (*theme.object_selected, 1.0),
         Standing.ACTIVE: (*theme.object_active, 1.0),
     }
-
-
-def _on_screen(points: np.ndarray, matrix: np.ndarray, size: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
-    """World points [n, 3] -> pixels of the region [n, 2], and depths [n] that are positive in front of the eye.
-
-    matrix [4, 4]: world to clip space; size: the region's (width, height) in pixels.
-    """
-    clip = points @ matrix[:, :3].T + matrix[:, 3]
-    depths = clip[:, 3]
-    unit = clip[:, :2] / np.where(depths > 0, depths, 1.0)[:, None]
-    return (unit * 0.5 + 0.5) * size, depths
 
 
 def _draw_in_popover(self: bpy.types.Panel, context: bpy.types.Context) -> None:

@@ -40,12 +40,16 @@ def _take(asked: tuple[int, str], event: Event) -> None:
         _asked.discard(asked)  # asked again when somebody looks again
         return
     if _icons is not None and asset not in _icons:
-        height, width = event.image.shape[:2]
-        preview = _icons.new(asset)
-        preview.image_size = width, height
-        rgba = np.ones((height, width, 4), np.float32)
-        rgba[..., :3] = event.image[::-1] / np.float32(255)
-        preview.image_pixels_float.foreach_set(rgba.ravel())
+        show(_icons.new(asset), event.image)
+
+
+def show(preview: bpy.types.ImagePreview, picture: np.ndarray) -> None:
+    """Let a preview show a picture, uint8 [h, w, 3], the first row above."""
+    height, width = picture.shape[:2]
+    rgba = np.ones((height, width, 4), np.float32)
+    rgba[..., :3] = picture[::-1] / np.float32(255)
+    preview.image_size = width, height
+    preview.image_pixels_float.foreach_set(rgba.ravel())
 
 
 def register() -> None:

@@ -14,8 +14,7 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).parent))
 import extension_here
 from blender_tools import addon, render_still, same_pixels, server_versions, set_output
-
-FRAMES = 24
+from make_blend import FRAMES
 
 
 class Witness:

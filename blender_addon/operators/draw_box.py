@@ -12,6 +12,7 @@ from mathutils import Vector
 
 from .. import floor, guides, strokes
 from ..box_sketch import BoxSketch, Stage
+from ..camera import on_screen
 from ..picture_view import window_region
 from ..protocol.errors import ErrorCode, ProtocolError
 from ..typing_in import Typed
@@ -211,12 +212,9 @@ def _step(context: bpy.types.Context, eye: np.ndarray, ground: float) -> float:
 
 def _pixels(context: bpy.types.Context, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """World points [n, 3] -> pixels of the region [n, 2], and which lie before the view [n]."""
-    region = context.region
-    matrix = np.array(context.space_data.region_3d.perspective_matrix)
-    clip = np.concatenate([points, np.ones((len(points), 1))], axis=1) @ matrix.T
-    before = clip[:, 3] > 1e-6
-    flat = clip[:, :2] / np.where(before, clip[:, 3], 1.0)[:, None]
-    return (flat * 0.5 + 0.5) * (region.width, region.height), before
+    region, matrix = context.region, np.array(context.space_data.region_3d.perspective_matrix)
+    pixels, depths = on_screen(points, matrix, (region.width, region.height))
+    return pixels, depths > 1e-6
 
 
 CLASSES = (DrawBox,)

@@ -9,7 +9,7 @@ from mathutils import Euler, Vector
 from .. import drops
 from ..protocol.errors import ErrorCode, ProtocolError
 from .assets import known
-from .box import make_box
+from .box import add_to_scene, make_box
 from .common import Result, sentences
 
 
@@ -53,11 +53,7 @@ class AddAsset(_Carries):
         is_placed = self.properties.is_property_set("location")
         thing.location = self.location if is_placed else context.scene.cursor.location
         thing.rotation_euler = Euler(self.rotation)
-        context.collection.objects.link(thing)
-        for other in context.selected_objects:
-            other.select_set(False)
-        thing.select_set(True)
-        context.view_layer.objects.active = thing
+        add_to_scene(context, thing)
         return {"FINISHED"}
 
 

@@ -20,7 +20,6 @@ from .on_picture import OnPicture, pixel_of
 from .reference import camera_of, require_shape, set_lens
 
 _OLD_FLOOR = ("show_floor", "show_axis_x", "show_axis_y", "show_cursor", "show_object_origins")
-_OPENCV = np.diag([1.0, -1.0, -1.0])  # Blender's camera looks along -z with y up
 
 
 class DrawnLine(bpy.types.PropertyGroup):
@@ -207,7 +206,7 @@ def _apply(context: bpy.types.Context, solution: vanishing.Solution, position: n
     if not keep_lens:
         set_lens(camera.data, solution.focal / max(1.0, solution.shape) * cameras.SENSOR)
     matrix = np.eye(4)
-    matrix[:3, :3] = solution.rotation.T @ _OPENCV
+    matrix[:3, :3] = solution.rotation.T @ cameras.OPENCV[:3, :3]
     matrix[:3, 3] = position + (0.0, 0.0, scene.neural_assets.ground)
     camera.matrix_world = Matrix(matrix)
     height = guides.length(scene, float(position[2]))

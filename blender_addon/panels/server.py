@@ -25,7 +25,7 @@ _ICONS = {
     ServerState.LOST: "VIEWZOOM",
     ServerState.REFUSED: "CANCEL",
 }
-_JOB_NAMES = {"encode": "Encode", "preview": "View", "render": "Render", "sequence": "Sequence"}
+_JOB_NAMES = {"encode": "Encode", "render": "Render", "sequence": "Sequence"}
 _CLIENTS = {"blender": "another Blender", "": "nobody who is here"}
 _UNITS = ((1 << 30, "GB"), (1 << 20, "MB"))
 
