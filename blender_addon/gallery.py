@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from .protocol.events import AssetInfo
+from .protocol.wire import from_plain
 
 _INDEX = Path(__file__).with_name("gallery.npz")  # install.py makes it with the extension
 
@@ -22,8 +23,7 @@ def read(path: Path = _INDEX) -> dict[str, tuple[AssetInfo, np.ndarray]]:
     try:
         with np.load(path, allow_pickle=False) as file:
             entries = json.loads(file["index"].tobytes())
-            lists = ("size", "tags", "camera")
-            infos = [AssetInfo(**{**e, **{name: tuple(e[name]) for name in lists}}) for e in entries]
+            infos = [from_plain(AssetInfo, entry) for entry in entries]
             return {info.id: (info, file[info.id]) for info in infos}
     except (OSError, EOFError, ValueError, KeyError, TypeError, zipfile.BadZipFile):
         return {}

@@ -7,13 +7,14 @@ files keep it; other formats and videos have no place that Blender writes it to.
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from .picture_text import read_text
-from .protocol.api import Box, Camera, Placement, RenderSettings, Scene
+from .protocol.api import RenderSettings, Scene
 from .protocol.errors import ErrorCode, ProtocolError
+from .protocol.wire import from_plain
 
 KEY = "Neural Assets"  # of the text in a file
 _FORM = 1  # of the text; a higher one is from a newer add-on
@@ -45,8 +46,8 @@ class Stamp:
             if values["form"] > _FORM:
                 raise ProtocolError(ErrorCode.VERSION, "The picture is from a newer add-on.", "Update this one.")
             return cls(
-                _scene(values["scene"]),
-                _made(RenderSettings, values["settings"]),
+                from_plain(Scene, values["scene"]),
+                from_plain(RenderSettings, values["settings"]),
                 int(values["frame"]),
                 _positive(values["pixel_aspect"]),
                 values["view"] is True,
@@ -69,17 +70,6 @@ class Stamp:
                 "Choose a PNG, JPEG or OpenEXR picture that was rendered with it.",
             )
         return cls.from_text(text)
-
-
-def _scene(values: dict[str, Any]) -> Scene:
-    placements = [_made(Placement, {**p, "box": _made(Box, p["box"])}) for p in values["placements"]]
-    return Scene(_made(Camera, values["camera"]), tuple(placements), values["background"])
-
-
-def _made(kind: type, values: dict[str, Any]) -> Any:
-    """One of the contract's values, which checks itself; what a newer contract adds is left out."""
-    known = {f.name for f in fields(kind)}
-    return kind(**{key: value for key, value in values.items() if key in known})
 
 
 def _positive(number: Any) -> float:

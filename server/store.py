@@ -12,7 +12,6 @@ import tempfile
 from collections.abc import Iterable
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -25,9 +24,11 @@ from .gallery import Gallery, stamp
 from .protocol.errors import ErrorCode, ProtocolError
 from .protocol.events import AssetInfo, Mask
 from .protocol.limits import Limits
+from .protocol.wire import from_plain
 
 _log = logging.getLogger(__name__)
 _INDEX = "index.json"
+_INDEX_FORM = 2  # counted up when entries say more: an older index is made again from the files
 
 
 class AssetStore:
@@ -159,11 +160,12 @@ class AssetStore:
 
     def _read_index(self) -> dict[str, tuple[tuple[int, int], AssetInfo]]:
         try:
-            entries = json.loads((self.folder / _INDEX).read_text())["assets"]
+            told = json.loads((self.folder / _INDEX).read_text())
+            entries = told["assets"] if told["version"] == _INDEX_FORM else {}
             return {
                 key: (
                     (int(entry["stamp"][0]), int(entry["stamp"][1])),
-                    _info(entry["info"]),
+                    replace(from_plain(AssetInfo, entry["info"]), tags=()),  # tags are the gallery's to give
                 )
                 for key, entry in entries.items()
             }
@@ -184,14 +186,9 @@ class AssetStore:
     def _write_index(self) -> None:
         entries = {key: {"stamp": self._stamps[key], "info": asdict(info)} for key, info in self.infos.items()}
         try:
-            write_whole(self.folder / _INDEX, json.dumps({"version": 1, "assets": entries}).encode())
+            write_whole(self.folder / _INDEX, json.dumps({"version": _INDEX_FORM, "assets": entries}).encode())
         except NeuralAssetsError as error:
             _log.warning("the index will be made again: %s", error)
-
-
-def _info(entry: dict[str, Any]) -> AssetInfo:
-    """An entry of the index; tags are the gallery's to give."""
-    return AssetInfo(**{**entry, "size": tuple(entry["size"]), "camera": tuple(entry["camera"]), "tags": ()})
 
 
 def require_free(folder: Path, limits: Limits, used: int) -> None:

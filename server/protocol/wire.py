@@ -24,6 +24,7 @@ from .events import EVENTS, Event
 from .limits import MAX_TEXT
 from .messages import PROTOCOL, REQUESTS, Message, Request
 
+Value = typing.TypeVar("Value")
 DTYPES = ("uint8", "int16", "float32")
 _CURE = "Update Blender's add-on and the server to the same version."
 
@@ -66,6 +67,12 @@ def version_refusal(client: Sequence[int], server: Sequence[int] = PROTOCOL) -> 
         f"The client speaks protocol {spoken} and the server {'.'.join(map(str, server))}.",
         f"Update {which}.",
     )
+
+
+def from_plain(kind: type[Value], values: Any) -> Value:
+    """One of the contract's values from what JSON keeps of it (`dataclasses.asdict`): read and checked as it would be
+    from the wire. Raises ProtocolError, TypeError or ValueError."""
+    return _reader(kind)(values, ())
 
 
 # --- writing ---

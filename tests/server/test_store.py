@@ -294,3 +294,16 @@ def test_a_full_disk_keeps_the_finished_frames(tmp_path, full_disk):
         store.write(stored, 1, a_picture(20))
     assert as_refusal(caught.value).code is ErrorCode.DISK
     assert stored.finished == {0} and names(stored.folder) == ["frame_00000.npz", "request.bin"]
+
+
+def test_an_index_of_an_older_version_is_made_again(store):
+    """Its entries do not tell the backgrounds' cameras, which the files do."""
+    store.written([write_asset(store.folder, asset) for asset in (an_object(), a_background())])
+    assert len(store.infos) == 2
+    index = store.folder / "index.json"
+    told = json.loads(index.read_text())
+    for entry in told["assets"].values():
+        entry["info"].pop("camera")
+    index.write_text(json.dumps({**told, "version": 1}))
+    again = AssetStore(store.folder, Limits())
+    assert again.infos == store.infos
