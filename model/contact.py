@@ -26,19 +26,21 @@ def box_sizes(boxes: Boxes) -> Tensor:
 
 def light_left(boxes: Boxes, points: Tensor, ground: Tensor) -> Tensor:
     """Share of light [B, P] on floor points [B, P, 3] (world) under boxes [B, N]; ground [B] metres (world z)."""
+    size, unit = boxes.size, box_sizes(boxes)
+    reach = WIDE_REACH * unit + size[..., :2].norm(dim=-1) / 2
+    away = torch.cdist(points[..., :2], boxes.pose[..., :2, 3], compute_mode="donot_use_mm_for_euclid_dist")
+    near_by = (away < reach[:, None]) & boxes.present[:, None]  # [B, P, N]: most boxes are far from most points
+    frame, point, number = near_by.nonzero().unbind(-1)
+    size, unit = size[frame, number], unit[frame, number]
+    local = transform_each(rigid_inverse(boxes.pose)[frame, number], points[frame, point])
+    distance = (local[:, :2].abs() - size[:, :2] / 2).clamp_min(0).norm(dim=-1) / unit  # [Q] in sizes
+    near = (1 - distance / NEAR_REACH).clamp_min(0).square()
+    wide = (1 - distance / WIDE_REACH).clamp_min(0)
+    gap = (boxes.pose[frame, number, 2, 3] - size[:, 2] / 2 - ground[frame]).abs()
+    touching = (1 - gap / (LIFTED * unit)).clamp_min(0)
+    kept = 1 - touching * ((UNDER - WIDE) * near + WIDE * wide)
     left = torch.ones_like(points[..., 0])
-    sizes = box_sizes(boxes)
-    for number in boxes.present.any(0).nonzero()[:, 0].tolist():
-        pose, size = boxes.pose[:, number], boxes.size[:, number]
-        local = transform_each(rigid_inverse(pose)[:, None], points)
-        outside = (local[..., :2].abs() - size[:, None, :2] / 2).clamp_min(0).norm(dim=-1)
-        unit = sizes[:, number, None]
-        near = (1 - outside / (NEAR_REACH * unit)).clamp_min(0).square()
-        wide = (1 - outside / (WIDE_REACH * unit)).clamp_min(0)
-        gap = (pose[:, 2, 3] - size[:, 2] / 2 - ground)[:, None].abs()
-        touching = (1 - gap / (LIFTED * unit)).clamp_min(0) * boxes.present[:, number, None]
-        left = left * (1 - touching * ((UNDER - WIDE) * near + WIDE * wide))
-    return left
+    return left.flatten().scatter_reduce(0, frame * points.shape[1] + point, kept, "prod").view_as(left)
 
 
 def contact_shade(before: Boxes, after: Boxes, points: Tensor, ground: Tensor) -> Tensor:
