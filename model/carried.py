@@ -35,7 +35,7 @@ from .geometry import (
     to_box_coordinates,
     transform_each,
 )
-from .holes import RIM, fill_background
+from .holes import RIM, fill_background, fill_holes
 from .layers import BoxLayers, box_layers
 from .several_views import choose_views
 from .sources import Sources, best_entries
@@ -46,20 +46,38 @@ _SHADE_GRID = 256  # points along the longer side at which soft shadows are work
 
 
 @dataclass(frozen=True)
+class Planes:
+    """What a pixel may turn out to show, [B, 3, H, W] 0..1 each: the carried image; front, the objects' colours
+    continued beyond their silhouettes; behind, the picture without any object."""
+
+    image: Tensor
+    front: Tensor
+    behind: Tensor
+
+
+@dataclass(frozen=True)
 class Carried:
     """image [B, 3, H, W] 0..1; seen, unseen, background [B, 1, H, W] shares of what each pixel is made of
-    (the rest is invented fill); slot [B, H, W] the front object or -1; depth [B, H, W] metres of that object."""
+    (the rest is invented fill); behind [B, 3, H, W] the picture without any object, its holes filled;
+    slot [B, H, W] the front object or -1; depth [B, H, W] metres of that object."""
 
     image: Tensor
     seen: Tensor
     unseen: Tensor
     background: Tensor
+    behind: Tensor
     slot: Tensor
     depth: Tensor
 
     def maps(self) -> Tensor:
         """[B, 3, H, W]: seen, unseen, background."""
         return torch.cat([self.seen, self.unseen, self.background], 1)
+
+    def planes(self) -> Planes:
+        share = self.seen + self.unseen
+        colours = (self.image - (1 - share) * self.behind) / share.clamp_min(1e-3)
+        front = fill_holes(colours, torch.where(share > 0.999, 1.0, share * (share > 0.05)))
+        return Planes(self.image, front, self.behind)
 
 
 def carry(
@@ -267,7 +285,7 @@ def _composite(candidates: list[_Candidate], backdrop: _Backdrop, shade: Tensor,
     front = alphas[0] > 0.5
     return Carried(
         image.view(pixels.batch, pixels.height, pixels.width, 3).permute(0, 3, 1, 2).contiguous(),
-        seen.view(shape), unseen.view(shape), left.view(shape) * weight,
+        seen.view(shape), unseen.view(shape), left.view(shape) * weight, background,
         torch.where(front, slots, -1).view(shape)[:, 0],
         torch.where(front, depths.gather(0, order)[0], 0.0).view(shape)[:, 0],
     )  # fmt: skip

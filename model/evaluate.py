@@ -112,13 +112,14 @@ def stability_figures(pipes: Mapping[str, Any], sources: Mapping[str, PairSource
 
 
 def print_report(result: Mapping[str, Any]) -> None:
-    """The table of each set and their mean."""
+    """The table of each set, their mean, and of every split and task."""
     print(f"\n{result['n']} pairs at {result['size']} px, {result['steps']} steps, predicted masks")
     sections = {name: section["rows"] for name, section in result["sets"].items() if section}
-    for name, rows in {**sections, "mean of the sets": result["rows"]}.items():
-        print(f"\n{name:18}" + "".join(f"{HEADINGS[key]:>11}" for key in KEYS))
+    parts = {f"{by[:-1]} {name}": rows for by in ("splits", "tasks") for name, rows in result[by].items()}
+    for name, rows in {**sections, "mean of the sets": result["rows"], **parts}.items():
+        print(f"\n{name:24}" + "".join(f"{HEADINGS[key]:>11}" for key in KEYS))
         for row, figures in rows.items():
-            print(f"{row:18}" + "".join(_cell(key, figures) for key in KEYS))
+            print(f"{row:24}" + "".join(_cell(key, figures) for key in KEYS))
     for key in ("drift_psnr", "flicker"):
         if result.get(key) is not None:
             print(f"{key}: {result[key]:.2f}")
@@ -144,7 +145,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--weights", type=Path, default=WEIGHTS, help="pipeline folder of the anchored preset")
     parser.add_argument("--paper", type=Path, default=PAPER_WEIGHTS, help="pipeline folder of the paper preset")
-    parser.add_argument("--quick", action="store_true", help="16 + 16 pairs instead of 128 + 32")
+    parser.add_argument("--quick", action="store_true", help="16 + 16 pairs instead of 128 + 32, and 64 seen ones")
     parser.add_argument("--json", type=Path, help="write the figures to this file")
     parser.add_argument("--out", type=Path, help="write the picture sheet into this folder")
     parser.add_argument("--steps", type=int, default=4, help="sampling steps")

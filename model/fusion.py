@@ -1,8 +1,9 @@
 """Full-resolution transfer: the model's correction on top of the sharp carried picture.
 
 The model works at its own size; artists render larger. The sharp carried picture stays, and takes the model's
-change (light, shadow, what it would rather see at borders and in holes) from its own size; untouched pixels of a
-reference come back exactly (method notes, section 2).
+change (light, shadow, what it would rather see in holes) from its own size; untouched pixels of a reference come
+back exactly (method notes, section 2). At outlines the network chooses between sharp pictures: where it doubts that
+an object reaches, the carried background comes forward, and where the object should reach further, its colours do.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from diffusers import UNet2DModel
 from torch import Tensor
 from torch.nn.functional import avg_pool2d, interpolate
 
+from .carried import Planes
 from .conditions import Surface, read_surface, visible_shares
 from .layers import BoxLayers
 from .networks import run_dense
@@ -23,10 +25,12 @@ FAINT = (0.04, 0.08)  # changes of pixels that stand still: none below, all abov
 
 @dataclass(frozen=True)
 class Fusion:
-    """change [B, 3, H, W]: what is added to the carried picture; believed [B, 1, H, W]: the share of it that is let
-    through; outputs: target surface channels."""
+    """change [B, 3, H, W]: what is added to the carried picture; outline [B, 2, H, W]: shares of the objects' colours
+    and of what is behind them that take the place of the carried picture; believed [B, 1, H, W]: the share of both that
+    is let through; outputs: target surface channels."""
 
     change: Tensor
+    outline: Tensor
     believed: Tensor
     outputs: Tensor
 
@@ -36,31 +40,48 @@ class Fusion:
 
     def cover(self, layers: BoxLayers) -> Tensor:
         """Predicted share of every pixel that objects cover, [B, 1, H, W]."""
-        return 1 - visible_shares(self.outputs, layers)[:, -1:]
+        return _cover(self.outputs, layers)
 
 
 def fuse(
     network: UNet2DModel,
-    carried: Tensor,
+    planes: Planes,
     decoded: Tensor,
     again: Tensor,
     maps: Tensor,
-    half: Tensor,
+    layers: BoxLayers,
+    half: BoxLayers,
 ) -> Fusion:
-    """carried, decoded, again (the carried picture through the autoencoder) [B, 3, H, W] 0..1,
-    maps [B, 5, H, W] (seen, unseen, background, edit region, steady), half [B, L, H/2, W/2] box layers.
+    """planes, decoded, again (the carried picture through the autoencoder) [B, 3, H, W] 0..1,
+    maps [B, 5, H, W] (seen, unseen, background, edit region, steady), box layers at [H, W] and, with their maps, half.
 
     The denoiser's own change is the difference of two pictures that went through the same autoencoder, so that the
     autoencoder's blur and colour cast cancel.
     """
-    outputs = run_dense(network, torch.cat([carried, decoded, again, maps], 1) - 0.5, half)
+    inputs = torch.cat([planes.image, decoded, again, maps, planes.front, planes.behind], 1)
+    outputs = run_dense(network, inputs - 0.5, half.maps)
     seen, unseen, background, _, steady = maps.split(1, 1)
     hole = 1 - seen - unseen - background
     # where to start from: what was seen is kept, a box's guess and a filled hole are mostly kept
     certain = seen + background + 0.7 * unseen + 0.8 * hole
     kept = torch.sigmoid(outputs[:, :1] + 6 * certain - 3 + 4 * steady)
     change = (1 - kept) * (decoded - again) + outputs[:, 1:4]
-    return Fusion(change, _believed(change, steady), outputs[:, 4:])
+    # and the outline is moved about as far as the predicted mask says
+    lacking = _cover(outputs[:, 6:], layers).detach() - seen - unseen
+    towards = torch.cat([lacking, -lacking], 1).clamp_min(0)
+    outline = torch.sigmoid(outputs[:, 4:6] + 6 * towards - 4) * (1 - steady)
+    whole = change + _outlined(outline, planes)
+    return Fusion(change, outline, _believed(whole, steady), outputs[:, 6:])
+
+
+def _cover(outputs: Tensor, layers: BoxLayers) -> Tensor:
+    return 1 - visible_shares(outputs, layers)[:, -1:]
+
+
+def _outlined(outline: Tensor, planes: Planes) -> Tensor:
+    """The change [B, 3, H, W] that moves the outlines."""
+    front, behind = outline.split(1, 1)
+    return front * (planes.front - planes.image) + behind * (planes.behind - planes.image)
 
 
 def _believed(change: Tensor, steady: Tensor) -> Tensor:
@@ -71,12 +92,15 @@ def _believed(change: Tensor, steady: Tensor) -> Tensor:
     return 1 - steady * (1 - visible)
 
 
-def compose(fusion: Fusion, carried: Tensor, region: Tensor) -> Tensor:
-    """The final picture [B, 3, H, W] at the carried picture's size; the fusion may be smaller.
+def compose(fusion: Fusion, planes: Planes, region: Tensor) -> Tensor:
+    """The final picture [B, 3, H, W] at the planes' size; the fusion may be smaller.
 
     Outside the edit `region` [B, 1, H, W] it is the carried picture itself, exactly.
     """
-    change = fusion.change * fusion.believed
-    if change.shape[-2:] != carried.shape[-2:]:
-        change = interpolate(change, carried.shape[-2:], mode="bicubic", align_corners=False)
-    return torch.where(region > 0, carried + region * change, carried).clamp(0, 1)
+    size = planes.image.shape[-2:]
+    change, outline = fusion.change * fusion.believed, fusion.outline * fusion.believed
+    if change.shape[-2:] != size:
+        change = interpolate(change, size, mode="bicubic", align_corners=False)
+        outline = interpolate(outline, size, mode="bilinear", align_corners=False)
+    change = change + _outlined(outline, planes)
+    return torch.where(region > 0, planes.image + region * change, planes.image).clamp(0, 1)

@@ -22,8 +22,8 @@ from .layers import CHANNELS_PER_LAYER, LAYERS
 from .surface import SURFACE_OUTPUTS, SurfaceNetwork
 
 TOKENS_PER_ASSET = 4  # a 2x2 RoIAlign (section 3.2)
-FUSION_OUTPUTS = 1 + 3 + SURFACE_OUTPUTS  # blend weight, correction, target surface
-FUSION_INPUTS = 3 + 3 + 3 + 5  # carried, decoded, decoded(encoded(carried)), maps of the carried picture
+FUSION_OUTPUTS = 1 + 3 + 2 + SURFACE_OUTPUTS  # the denoiser's share, correction, outline, target surface
+FUSION_INPUTS = 3 + 3 + 3 + 5 + 3 + 3  # carried, decoded, decoded(encoded(carried)), maps, front, behind
 
 
 class AssetTokens(ModelMixin, ConfigMixin):

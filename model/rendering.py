@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from .carried import Carried, carry
+from .carried import Carried, Planes, carry
 from .conditions import Surface
 from .coverage import coverage, full_size_surface
 from .device import Clock
@@ -48,8 +48,10 @@ class Posed:
     camera: Camera
     boxes: Boxes
     carried: Carried
+    planes: Planes
     region: Tensor
     steady: Tensor
+    layers: BoxLayers
     half: BoxLayers
     height: int
     width: int
@@ -65,7 +67,8 @@ def pose_scene(scene: Scene, settings: RenderSettings, prepared: Prepared, side:
     region = edited(prepared, camera, boxes, carried)
     steady = steady_pixels(prepared.source_camera, camera, prepared.before, boxes, carried)
     steady = steady * prepared.has_background
-    return Posed(camera, boxes, carried, region, steady, half, height, width)
+    layers = box_layers(camera, boxes, height, width, maps=False)
+    return Posed(camera, boxes, carried, carried.planes(), region, steady, layers, half, height, width)
 
 
 def edited(prepared: Prepared, camera: Camera, boxes: Boxes, carried: Carried) -> Tensor:
@@ -89,7 +92,7 @@ def decoded_picture(parts: Parts, latents: Tensor) -> Tensor:
 
 def _fused(parts: Parts, posed: Posed, decoded: Tensor, again: Tensor) -> Fusion:
     maps = torch.cat([posed.carried.maps(), posed.region, posed.steady], 1)
-    return fuse(parts.fusion, posed.carried.image, decoded, again, maps, posed.half.maps)
+    return fuse(parts.fusion, posed.planes, decoded, again, maps, posed.layers, posed.half)
 
 
 def step_picture(parts: Parts, posed: Posed, latents: Tensor, again: Tensor | None) -> np.ndarray:
@@ -101,7 +104,7 @@ def step_picture(parts: Parts, posed: Posed, latents: Tensor, again: Tensor | No
     if again is None:
         return to_uint8(decoded)
     fusion = _fused(parts, posed, decoded, again)
-    return to_uint8(compose(fusion, posed.carried.image, posed.region))
+    return to_uint8(compose(fusion, posed.planes, posed.region))
 
 
 def finish(
@@ -118,15 +121,15 @@ def finish(
         grid = min(max(size) // 2, FINEST_SPLAT)
         full = carry(prepared.fine, posed.camera, posed.boxes, *size, grid=grid)
         clock.mark("geometry")
-    layers = box_layers(posed.camera, posed.boxes, posed.height, posed.width, maps=False)
     if again is None:
-        made, surface = decoded, _front_boxes(layers)
+        made, surface = decoded, _front_boxes(posed.layers)
         predicted = (surface.slot >= 0).float()[:, None]
     else:
         fusion = _fused(parts, posed, decoded, again)
         region = posed.region if full is posed.carried else edited(prepared, posed.camera, posed.boxes, full)
-        made = _transferred(fusion, full, region) if settings.transfer else decoded
-        surface, predicted = fusion.surface(layers), fusion.cover(layers)
+        planes = posed.planes if full is posed.carried else full.planes()
+        made = _transferred(fusion, full, planes, region) if settings.transfer else decoded
+        surface, predicted = fusion.surface(posed.layers), fusion.cover(posed.layers)
     made = resized(made, *size)
     clock.mark("decode")
     cover = coverage(predicted, full, max(size) / grid)
@@ -141,9 +144,9 @@ def finish(
     )  # fmt: skip
 
 
-def _transferred(fusion: Fusion, full: Carried, region: Tensor) -> Tensor:
+def _transferred(fusion: Fusion, full: Carried, planes: Planes, region: Tensor) -> Tensor:
     """The model's correction on the full-size carried picture, and texture where nothing was carried."""
-    made = compose(fusion, full.image, region)
+    made = compose(fusion, planes, region)
     hole = 1 - full.seen - full.unseen - full.background
     return made + hole_texture(full.image, hole * region, full.background)
 

@@ -16,6 +16,7 @@ from .scores import Record, score
 from .sheet import COLUMNS, Strip
 
 CHUNK = 8  # pairs that are rendered at once
+SEEN = "seen"  # the set of instances that training has seen, in new scenes
 SEED = 20_000  # far from the seeds that training starts at
 
 
@@ -34,15 +35,19 @@ class Portion:
 
 
 def portions(sources: Mapping[str, PairSource], quick: bool) -> list[Portion]:
-    """Procedural and recorded mesh pairs, each half unseen instances and half unseen families."""
+    """Procedural and recorded mesh pairs, each half unseen instances and half unseen families; not `quick`, also as
+    many procedural ones of seen instances, as a set of their own."""
     half = {"procedural": 8 if quick else 64, "meshes": 8 if quick else 16}
     chunk = {"procedural": CHUNK, "meshes": half["meshes"]}
-    return [
+    found = [
         Portion(name, sources[name], split, half[name], chunk[name])
         for name in half
         if name in sources
         for split in ("unseen_instances", "unseen_families")
     ]
+    if not quick and "procedural" in sources:
+        found.append(Portion(SEEN, sources["procedural"], "train", half["procedural"]))
+    return found
 
 
 def held_out(portion: Portion, size: int) -> Iterator[tuple[Pairs, Any]]:
@@ -63,7 +68,7 @@ def evaluate(
     perceptual: Perceptual | None,
     say: Callable[[str], None] = print,
 ) -> tuple[list[Record], list[Strip]]:
-    """Records of every row and picture, and a strip for the sheet from every pair."""
+    """Records of every row and picture, and a strip for the sheet from every held-out pair."""
     records, strips = [], []
     total, done, began = sum(p.count for p in parts), 0, time.monotonic()
     for portion in parts:
@@ -72,7 +77,8 @@ def evaluate(
             facing = _yaw_errors(made, pair, portion.source, turner)
             fresh = [_record(name, made[name], pair, portion, facing, perceptual) for name in made]
             records += fresh
-            strips.append(_strip(made, pair, fresh))
+            if portion.set_name != SEEN:
+                strips.append(_strip(made, pair, fresh))
             done += 1
             left = (time.monotonic() - began) / done * (total - done)
             if done % CHUNK == 0 or done == total:

@@ -109,9 +109,8 @@ def mean_tables(tables: Sequence[dict[str, Row | None]]) -> dict[str, Row | None
 
 
 def report(records: Sequence[Record], size: int, steps: int) -> dict:
-    """The JSON of an evaluation: both sets apart, their mean on top, and sub-tables by task and
-    split.
-    """
+    """The JSON of an evaluation: both held-out sets apart, their mean on top, and sub-tables of these by task, and of
+    all records by split."""
     sets: dict[str, dict | None] = {}
     for name in ("procedural", "meshes"):
         chosen = [record for record in records if record.set_name == name]
@@ -123,7 +122,7 @@ def report(records: Sequence[Record], size: int, steps: int) -> dict:
         "size": size,
         "steps": steps,
         "sets": sets,
-        "tasks": split_tables(records, "task"),
+        "tasks": split_tables([record for record in records if record.set_name in sets], "task"),
         "splits": split_tables(records, "split"),
     }
 

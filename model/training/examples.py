@@ -1,7 +1,7 @@
 """What a pair becomes before the networks see it: surfaces, carried picture, maps, latents.
 
 None of it is trained by the denoiser's loss, so it is made without gradients, and may be cached.
-Conditions are corrupted here as real boxes and scenes will be: boxes off by some 5 %, the background
+Conditions are corrupted here as real boxes and scenes will be: boxes off by a few per cent, the background
 left out, so that the networks meet at training what they will meet in use.
 """
 
@@ -14,7 +14,7 @@ from dataclasses import dataclass, fields, replace
 import torch
 from torch import Tensor
 
-from ..carried import carry
+from ..carried import Planes, carry
 from ..conditions import batch_sources, denoiser_maps, read_surface
 from ..data.frames import Frame, Pairs, join
 from ..edits import edit_region, steady_pixels
@@ -25,7 +25,7 @@ from ..parts import Parts
 
 Precision = Callable[[], AbstractContextManager]
 DROP_BACKGROUND = 0.05
-_AS_BYTES = ("source", "target", "carried", "maps")
+_AS_BYTES = ("source", "target", "carried", "front", "behind", "maps")
 _AS_HALF = ("denoiser_maps", "latents", "carried_latents", "depth")
 
 
@@ -33,7 +33,8 @@ _AS_HALF = ("denoiser_maps", "latents", "carried_latents", "depth")
 class Example:
     """A batch of training examples.
 
-    source, target, carried [B, 3, H, W] 0..1; maps [B, 5, H, W] (seen, unseen, background, edit region, steady);
+    source, target, and of the carried picture's planes carried, front, behind [B, 3, H, W] 0..1;
+    maps [B, 5, H, W] (seen, unseen, background, edit region, steady);
     denoiser_maps [B, 24, h, w]; latents, carried_latents [B, C, h, w];
     source_boxes / target_boxes [B, N] and cameras (a target box is present where it has an asset);
     has_background [B]; object_index and depth of the target [B, H, W].
@@ -42,6 +43,8 @@ class Example:
     source: Tensor
     target: Tensor
     carried: Tensor
+    front: Tensor
+    behind: Tensor
     maps: Tensor
     denoiser_maps: Tensor
     latents: Tensor
@@ -69,6 +72,9 @@ class Example:
         half = {k: getattr(self, k).float() for k in _AS_HALF}
         return replace(self, **byte, **half, object_index=self.object_index.long())
 
+    def planes(self) -> Planes:
+        return Planes(self.carried, self.front, self.behind)
+
     def pose(self) -> Tensor:
         """The paper's pose of the target boxes, [B, N, 12]."""
         return pose_tokens_input(self.target_camera, self.target_boxes)
@@ -79,11 +85,11 @@ class Example:
 
 
 @full_precision
-def noisy_boxes(boxes: Boxes, generator: torch.Generator, amount: float = 0.05) -> Boxes:
-    """Boxes as a person draws them: sizes and centres off by a normal `amount` of the size, for half of them."""
+def noisy_boxes(boxes: Boxes, generator: torch.Generator, amount: float = 0.025, share: float = 0.5) -> Boxes:
+    """Boxes as a person draws them: sizes and centres off by a normal `amount` of the size, for a `share` of them."""
     shape = boxes.size.shape
-    noise = torch.randn(2, *shape, generator=generator).to(boxes.size.device) * amount * 0.5
-    chosen = (torch.rand(shape[:-1], generator=generator) < 0.5).to(boxes.size.device)[..., None]
+    noise = torch.randn(2, *shape, generator=generator).to(boxes.size.device) * amount
+    chosen = (torch.rand(shape[:-1], generator=generator) < share).to(boxes.size.device)[..., None]
     size = torch.where(chosen, boxes.size * (1 + noise[0]), boxes.size)
     shift = torch.where(chosen, boxes.size * noise[1], 0.0)
     pose = boxes.pose.clone()
@@ -109,23 +115,21 @@ def make_examples(
     seen_boxes = noisy_boxes(source.boxes, generator) if corrupt else source.boxes
     background = torch.rand(len(keep), generator=generator).to(keep.device) >= (DROP_BACKGROUND if corrupt else 0.0)
     # the drawn box's error stays with the object: the target's box is off by the same
-    moved = _follow(source.boxes, seen_boxes, target.boxes)
+    moved = following_boxes(source.boxes, seen_boxes, target.boxes)
     after = Boxes(moved.pose, moved.size, keep)
     with precision():
         latents = image_to_latents(parts.autoencoder, target.image, parts.config.patch).float()
     if parts.config.anchored:
-        picture, maps, channels = _carried(parts, source, seen_boxes, target.camera, after, background, precision)
+        planes, maps, channels = _carried(parts, source, seen_boxes, target.camera, after, background, precision)
         with precision():
-            carried_latents = image_to_latents(parts.autoencoder, picture, parts.config.patch).float()
+            carried_latents = image_to_latents(parts.autoencoder, planes.image, parts.config.patch).float()
     else:
-        picture, maps = (
-            torch.zeros_like(target.image),
-            torch.ones_like(target.image[:, :1]).expand(-1, 5, -1, -1),
-        )
+        empty = torch.zeros_like(target.image)
+        planes, maps = Planes(empty, empty, empty), torch.ones_like(empty[:, :1]).expand(-1, 5, -1, -1)
         channels = carried_latents = torch.zeros_like(latents)
     return Example(
-        source.image, target.image, picture, maps, channels, latents, carried_latents, source.camera, seen_boxes,
-        target.camera, after, background, target.object_index, target.depth,
+        source.image, target.image, planes.image, planes.front, planes.behind, maps, channels, latents,
+        carried_latents, source.camera, seen_boxes, target.camera, after, background, target.object_index, target.depth,
     )  # fmt: skip
 
 
@@ -137,8 +141,8 @@ def _carried(
     after: Boxes,
     background: Tensor,
     precision: Precision,
-) -> tuple[Tensor, Tensor, Tensor]:
-    """Carried picture, its five maps, and the denoiser's maps, with the predicted surface of the source."""
+) -> tuple[Planes, Tensor, Tensor]:
+    """Carried picture in planes, its five maps, and the denoiser's maps, with the predicted surface of the source."""
     height, width = source.image.shape[-2:]
     full = box_layers(source.camera, seen_boxes, height, width, maps=False)
     half = box_layers(source.camera, seen_boxes, height // 2, width // 2)
@@ -152,7 +156,7 @@ def _carried(
     steady = steady_pixels(source.camera, camera, seen_boxes, after, carried) * background[:, None, None, None]
     layers = box_layers(camera, after, height // 2, width // 2)
     return (
-        carried.image,
+        carried.planes(),
         torch.cat([carried.maps(), region, steady], 1),
         denoiser_maps(carried, region, layers),
     )
@@ -171,7 +175,7 @@ def as_removals(pairs: Pairs) -> Pairs:
 
 
 @full_precision
-def _follow(true: Boxes, drawn: Boxes, target: Boxes) -> Boxes:
+def following_boxes(true: Boxes, drawn: Boxes, target: Boxes) -> Boxes:
     """The target's boxes with the drawn boxes' error: the same offset in box coordinates, the same size ratio."""
     ratio = drawn.size / true.size
     offset = (true.pose[..., :3, :3].transpose(-1, -2) @ (drawn.pose - true.pose)[..., :3, 3:])[..., 0] / true.size

@@ -75,7 +75,8 @@ def windows(pictures: Pictures, side: int, generator: torch.Generator) -> Pictur
     offset = torch.tensor(corner, device=draw.device) / size
     intrinsics = crop_intrinsics(example.target_camera.intrinsics, offset, side / size)
     cropped = replace(
-        example, target=cut(example.target), carried=cut(example.carried), maps=cut(example.maps),
+        example, target=cut(example.target), carried=cut(example.carried), front=cut(example.front),
+        behind=cut(example.behind), maps=cut(example.maps),
         object_index=cut(example.object_index), depth=cut(example.depth),
         target_camera=Camera(intrinsics, example.target_camera.world_to_camera),
     )  # fmt: skip

@@ -23,9 +23,10 @@ def made_pictures(parts: Parts, example: Example) -> Tensor:
     if not parts.config.anchored:
         return decoded
     height, width = example.target.shape[-2:]
+    full = box_layers(example.target_camera, example.target_boxes, height, width, maps=False)
     half = box_layers(example.target_camera, example.target_boxes, height // 2, width // 2)
-    result = fuse(parts.fusion, example.carried, decoded, again, example.maps, half.maps)
-    return compose(result, example.carried, example.maps[:, 3:4])
+    result = fuse(parts.fusion, example.planes(), decoded, again, example.maps, full, half)
+    return compose(result, example.planes(), example.maps[:, 3:4])
 
 
 def write_samples(parts: Parts, example: Example, path: Path) -> None:

@@ -182,9 +182,9 @@ class FusionStage(Stage):
         camera, boxes = example.target_camera, example.target_boxes
         full = box_layers(camera, boxes, height, width, maps=False)
         half = box_layers(camera, boxes, height // 2, width // 2)
-        result = fuse(self.parts.fusion, example.carried, batch.decoded, batch.again, example.maps, half.maps)
+        result = fuse(self.parts.fusion, example.planes(), batch.decoded, batch.again, example.maps, full, half)
         result = replace(result, believed=torch.ones_like(result.believed))  # faint changes must be learnt, too
-        made = compose(result, example.carried, example.maps[:, 3:4])
+        made = compose(result, example.planes(), example.maps[:, 3:4])
         weight = explained(example, (height, width))
         picture = picture_loss(made.float(), example.target, weight)
         objects = decibel_loss(made.float(), example.target, rectangle_masks(camera, boxes, height, width), weight)
@@ -193,7 +193,7 @@ class FusionStage(Stage):
         error = weighted_mean((made.detach() - example.target) ** 2, weight)
         before = weighted_mean((example.carried - example.target) ** 2, weight)
         logs = {"loss": picture.item(), "mask": mask.item(), "gain_db": float(10 * (before / error).log10())}
-        return picture + 0.05 * objects + 0.1 * mask + 0.2 * fraction, logs
+        return picture + 0.1 * objects + 0.2 * mask + 0.2 * fraction, logs
 
 
 STAGES: dict[str, Callable[[Parts], Stage]] = {

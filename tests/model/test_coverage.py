@@ -22,7 +22,8 @@ def disc(side: int, radius: float = 0.3) -> Tensor:
 def carried(cover: Tensor, slot: Tensor | None = None) -> Carried:
     plain = torch.zeros_like(cover)
     slot = (cover[:, 0] > 0.5).long() - 1 if slot is None else slot
-    return Carried(plain.expand(-1, 3, -1, -1), cover, plain, 1 - cover, slot, plain[:, 0])
+    picture = plain.expand(-1, 3, -1, -1)
+    return Carried(picture, cover, plain, 1 - cover, picture, slot, plain[:, 0])
 
 
 def doubtful(cover: Tensor) -> Tensor:

@@ -5,13 +5,16 @@ from __future__ import annotations
 import json
 
 import pytest
+import torch
 
 from model.data.procedural import ProceduralSource
 from model.data.recorded import RecordedSource
 from model.evaluate import HELD_OUT_MESHES, load_sources, main, print_report
+from model.evaluation import sweep
 from model.evaluation.run import Portion, evaluate, portions
 from model.evaluation.scores import KEYS, report
 from model.evaluation.sheet import choose, save_sheet
+from model.metrics import Perceptual
 from model.scene import RenderSettings
 
 from .test_pipeline import make_pipeline
@@ -59,8 +62,10 @@ def test_held_out_sets_are_complete():
     sources = load_sources()
     counts = [(p.set_name, p.split, p.count) for p in portions(sources, quick=True)]
     assert counts == [(n, s, 8) for n in ("procedural", "meshes") for s in ("unseen_instances", "unseen_families")]
-    assert sum(p.count for p in portions(sources, quick=False)) == 160
-    for portion in portions({"meshes": sources["meshes"]}, quick=False):
+    full = portions(sources, quick=False)
+    assert sum(p.count for p in full if p.set_name != "seen") == 160
+    assert [(p.split, p.count) for p in full if p.set_name == "seen"] == [("train", 64)]
+    for portion in (p for p in full if p.set_name == "meshes"):
         assert len(portion.source.pairs(portion.count, 64, 0, split=portion.split).task) == 16
 
 
@@ -76,3 +81,21 @@ def test_missing_weights_are_said_and_leave_rows_empty(tmp_path, capsys, monkeyp
     assert "row anchored: null" in said and "row paper: null" in said
     rows = json.loads(out.read_text())["rows"]
     assert rows["anchored"] is None and rows["copy"]["image_psnr"] > 0
+
+
+def test_boxes_off_by_a_share_are_off_alike_in_both_frames():
+    pair = ProceduralSource().pairs(1, SIZE, 3)
+    asked = sweep.drawn(pair, 0.05, seed=1)
+    for before, after in ((pair.source.boxes, asked.source.boxes), (pair.target.boxes, asked.target.boxes)):
+        assert not torch.allclose(before.size[before.present], after.size[before.present])
+    ratio = [(getattr(asked, f).boxes.size / getattr(pair, f).boxes.size) for f in ("source", "target")]
+    both = pair.source.boxes.present & pair.target.boxes.present
+    assert both.any() and torch.allclose(ratio[0][both], ratio[1][both], atol=1e-5)
+    assert torch.equal(asked.target.image, pair.target.image)
+
+
+def test_a_sweep_tells_what_the_networks_add():
+    pairs = [("procedural", ProceduralSource().pairs(1, SIZE, 3, split="unseen_instances"))]
+    variant = sweep.Variant("1 step", RenderSettings(SIZE, SIZE, steps=1))
+    row = sweep.figures(make_pipeline("anchored"), pairs, variant, Perceptual())
+    assert set(row) == {*sweep.SHOWN, "gain", "seconds"} and row["object_psnr"] > 0 and row["seconds"] > 0
