@@ -16,8 +16,8 @@ import numpy as np
 from bpy.app.handlers import persistent
 
 from . import compat
+from .identity import ENGINE_ID
 
-ENGINE_ID = "NEURAL_ASSETS"
 _PLAIN = {
     "view_settings.look": "None",
     "view_settings.view_transform": "Standard",

@@ -11,7 +11,9 @@ import math
 import bpy
 from bpy.app.handlers import persistent
 
-from . import colour, library, session
+from . import colour
+from .assets import library
+from .identity import ENGINE_ID, TAB
 
 WORKSPACE = "Neural Assets"
 EYE = (0.0, -4.5, 1.6)  # metres; a standing person's eyes
@@ -62,7 +64,7 @@ def furnish(scene: bpy.types.Scene) -> None:
     scene.unit_settings.system, scene.unit_settings.scale_length = "METRIC", 1.0
     scene.render.resolution_x, scene.render.resolution_y = RESOLUTION
     scene.frame_start, scene.frame_end = 1, FRAMES
-    scene.render.engine = colour.ENGINE_ID
+    scene.render.engine = ENGINE_ID
     colour.settle(scene)
 
 
@@ -123,7 +125,7 @@ def _settle(window: bpy.types.Window) -> bool:
     parameters = browser.spaces.active.params
     if regions["UI"].width <= 1 or parameters is None:
         return False
-    regions["UI"].active_panel_category = session.TAB
+    regions["UI"].active_panel_category = TAB
     if library.NAME in bpy.context.preferences.filepaths.asset_libraries:
         parameters.asset_library_reference = library.NAME
     with bpy.context.temp_override(window=window, area=view, region=regions["WINDOW"]):

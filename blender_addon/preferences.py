@@ -9,27 +9,23 @@ import bpy
 from bpy.props import BoolProperty, IntProperty, StringProperty
 
 from . import keymap
-from .bridge import Target
-from .installer import environment_python, is_installed
+from .connection.installer import is_installed
+from .connection.session import bridge
+from .connection.target import Target, server_command
+from .identity import PACKAGE, user_folder
+from .pictures import keeping
 from .protocol.address import DEFAULT_ADDRESS
+from .sentence import sentence
 
 
 def _changed(preferences: bpy.types.AddonPreferences, context: bpy.types.Context) -> None:
-    from . import session  # session reads these preferences
-
-    session.configure()
-
-
-def _history_changed(preferences: bpy.types.AddonPreferences, context: bpy.types.Context) -> None:
-    from . import keeping  # keeping reads these preferences
-
-    keeping.configure()
+    configure()
 
 
 class NeuralAssetsPreferences(bpy.types.AddonPreferences):
     """Server address, project folder and command."""
 
-    bl_idname = __package__
+    bl_idname = PACKAGE
 
     address: StringProperty(
         name="Server address",
@@ -61,12 +57,13 @@ class NeuralAssetsPreferences(bpy.types.AddonPreferences):
         default=500,
         min=0,
         max=1_000_000,
-        update=_history_changed,
+        update=_changed,
     )
     history_views: BoolProperty(
         name="Keep refined views",
         description="Keep every refined picture of the 3D view in the history, as well as renders",
         default=True,
+        update=_changed,
     )
 
     def draw(self, context: bpy.types.Context) -> None:
@@ -87,7 +84,13 @@ class NeuralAssetsPreferences(bpy.types.AddonPreferences):
 
 
 def get() -> NeuralAssetsPreferences:
-    return bpy.context.preferences.addons[__package__].preferences
+    return bpy.context.preferences.addons[PACKAGE].preferences
+
+
+def configure() -> None:
+    """Tell bridge and history what was chosen here; the preferences are read in the main thread only."""
+    bridge.target = target()
+    keeping.configure(get().history_megabytes, get().history_views)
 
 
 def target() -> Target:
@@ -102,24 +105,12 @@ def target() -> Target:
         folder,
         bpy.app.online_access,
         bool(preferences.command) or is_installed(folder),
-        bpy.utils.extension_path_user(__package__, path="logs", create=True),
+        str(user_folder("logs", create=True)),
     )
-
-
-def server_command(command: str, project: str) -> tuple[str, ...]:
-    """What starts the server; empty when nothing is known."""
-    if command:
-        return tuple(shlex.split(command, posix=os.name != "nt"))
-    if not project:
-        return ()
-    return (str(environment_python(project)), "-m", "server")
 
 
 def _draw_test(layout: bpy.types.UILayout) -> None:
     """The button that tries the address, and what came of it."""
-    from .panels.common import sentence
-    from .session import bridge  # session reads these preferences
-
     fields = layout.split(factor=0.4)  # as properties are split
     fields.label()
     column = fields.column()
@@ -133,6 +124,7 @@ def _draw_test(layout: bpy.types.UILayout) -> None:
 
 def register() -> None:
     bpy.utils.register_class(NeuralAssetsPreferences)
+    configure()
 
 
 def unregister() -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from .pure_addon import pure_module
 
-module = pure_module("box_sketch")
+module = pure_module("reference.box_sketch")
 BoxSketch, Stage = module.BoxSketch, module.Stage
 
 EYE = np.array([0.0, -4.0, 1.6])  # in front of the origin, looking along +y

@@ -10,7 +10,7 @@ import pytest
 from .pure_addon import pure_module
 from .test_vanishing import camera
 
-floor = pure_module("floor")
+floor = pure_module("reference.floor")
 
 LENS = (1.2, 1.8, 0.5, 0.5)
 

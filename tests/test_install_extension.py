@@ -45,7 +45,7 @@ def test_the_zip_holds_addon_contract_and_wheels_and_not_the_examples(wheels, tm
         for name in ("api.py", "client.py", "__init__.py"):
             assert archive.read(f"protocol/{name}") == (extension.CONTRACT / name).read_bytes()
     assert names == sorted(names) and len(set(names)) == len(names)
-    assert {"__init__.py", "LICENSE", "engine.py", "operators/encode.py"} <= set(names)
+    assert {"__init__.py", "LICENSE", "rendering/engine.py", "operators/encode.py"} <= set(names)
     assert not [name for name in names if "example" in name or "__pycache__" in name or name.startswith("server/")]
     assert manifest["wheels"] == [f"./wheels/{wheel.name}" for wheel in wheels]
     assert {f"./{name}" for name in names if name.endswith(".whl")} == set(manifest["wheels"])
@@ -126,5 +126,5 @@ def test_a_manifest_without_its_empty_list_is_refused():
 
 
 def test_addon_and_manifest_tell_one_version():
-    session = (extension.ADDON / "session.py").read_text(encoding="utf-8")
-    assert f'VERSION = "{extension.version_of(MANIFEST)}"' in session
+    identity = (extension.ADDON / "identity.py").read_text(encoding="utf-8")
+    assert f'VERSION = "{extension.version_of(MANIFEST)}"' in identity

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from .pure_addon import pure_module
 
-vanishing = pure_module("vanishing")
+vanishing = pure_module("reference.vanishing")
 
 SHAPE = 2 / 3
 

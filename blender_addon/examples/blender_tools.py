@@ -23,10 +23,10 @@ def addon(name: str) -> Any:
 
 def ask_preview(side: int, steps: int) -> np.ndarray:
     """The scene's picture as a viewport asks for it, uint8 [h, w, 3]. side: pixels of the longer side."""
-    reader, messages = addon("reader"), addon("protocol.messages")
+    reader, messages = addon("scene.reader"), addon("protocol.messages")
     scene = bpy.context.scene
     seen, _ = reader.read_render(bpy.context.evaluated_depsgraph_get())
-    frame = reader.fitted(addon("camera").frame_of(scene.render), side)
+    frame = reader.fitted(addon("scene.camera").frame_of(scene.render), side)
     settings = reader.render_settings(scene, frame, steps)
     return answer(messages.Preview(scene=seen, settings=settings, steps_shown=False)).image
 
@@ -34,14 +34,14 @@ def ask_preview(side: int, steps: int) -> np.ndarray:
 def answer(request: Any) -> Any:
     """The final event that the server answers; raises RuntimeError with its sentence."""
     try:
-        return addon("operators.common").answer(addon("session").bridge.submit(request))
+        return addon("operators.common").answer(addon("connection.session").bridge.submit(request))
     except addon("protocol.errors").ProtocolError as error:
         raise RuntimeError(str(error)) from error
 
 
 def server_versions() -> dict[str, str]:
     """The server's versions and device; empty when there is no connection."""
-    if not addon("session").bridge.is_ready:
+    if not addon("connection.session").bridge.is_ready:
         return {}
     status = answer(addon("protocol.messages").AskStatus())
     return {**status.versions, "device": status.device, "weights": status.weights}
@@ -75,7 +75,7 @@ def same_pixels(path: Path, pixels: np.ndarray | None) -> bool:
     if pixels is None or not path.is_file():
         return False
     image = bpy.data.images.load(str(path))
-    found = addon("pictures").pixels(image)
+    found = addon("reference.images").pixels(image)
     bpy.data.images.remove(image)
     return found.shape == pixels.shape and bool((found == pixels).all())
 

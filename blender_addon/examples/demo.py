@@ -67,7 +67,7 @@ class PictureDemo(Run):
 
     def make_stills(self, found: dict[str, str]) -> None:
         scene, story = bpy.context.scene, self.picture.story
-        save_image(addon("pictures").pixels(scene.neural_assets.reference), self.out / "reference.png")
+        save_image(addon("reference.images").pixels(scene.neural_assets.reference), self.out / "reference.png")
         scene.frame_set(1)
         self.corners["reference"] = projected_boxes(scene)
         self.still("encoded", "The same poses")

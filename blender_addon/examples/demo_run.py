@@ -61,7 +61,7 @@ class Run:
         extension_here.install(self.wish["extension"])
         preferences = bpy.context.preferences.addons[extension_here.MODULE].preferences
         preferences.project, preferences.command = self.wish["project"], self.wish["command"]
-        self.witness = Witness(addon("session").bridge)
+        self.witness = Witness(addon("connection.session").bridge)
         self.timed("server", "Starting the model server", bpy.ops.neural_assets.start_server)
 
     def set_quality(self) -> None:

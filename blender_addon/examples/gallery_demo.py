@@ -29,7 +29,7 @@ class GalleryDemo(Run):
         scene.render.engine = "NEURAL_ASSETS"
         scene.frame_start, scene.frame_end, scene.render.fps = 1, FRAMES, 12
         self.set_quality()
-        addon("session").bridge.require_assets()
+        addon("connection.waiting").for_assets(addon("connection.session").bridge)
         self.enter(self.room["background"])
         turning = [self.add(thing) for thing in self.room["things"]][0]
         self.animate(turning)
@@ -68,7 +68,7 @@ class GalleryDemo(Run):
 
     def id_of(self, name: str, kind: str) -> str:
         """The id of a shipped asset; raises RuntimeError."""
-        for info in addon("session").bridge.assets.values():
+        for info in addon("connection.session").bridge.assets.values():
             if (info.name, info.kind) == (name, kind) and "gallery" in info.tags:
                 return info.id
         raise RuntimeError(f"The server's gallery has no {kind} '{name}': is model/gallery there?")

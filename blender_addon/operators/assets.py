@@ -5,9 +5,10 @@ from __future__ import annotations
 import bpy
 from bpy.props import StringProperty
 
+from ..connection import waiting
+from ..connection.session import bridge
 from ..protocol.errors import ErrorCode, ProtocolError
 from ..protocol.events import AssetInfo
-from ..session import bridge
 from .common import Result, boxes, sentences
 
 
@@ -113,7 +114,7 @@ class RefreshAssets(bpy.types.Operator):
 
 def known(asset: str, kind: str) -> AssetInfo:
     """The asset of the store; raises ProtocolError when it is not there or of another kind."""
-    bridge.require_assets()
+    waiting.for_assets(bridge)
     info = bridge.assets.get(asset)
     if info is None or info.kind != kind:
         what = {"object": "asset", "background": "background"}[kind]

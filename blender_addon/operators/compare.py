@@ -5,9 +5,9 @@ from __future__ import annotations
 import bpy
 from bpy.props import StringProperty
 
-from .. import history, keeping
-from ..comparing import Comparison, Rectangle
-from ..picture_view import window_region
+from ..drawing.comparing import Comparison, Rectangle
+from ..drawing.picture_view import window_region
+from ..pictures import history, keeping
 from ..protocol.errors import ErrorCode, ProtocolError
 from .common import Result, sentences
 

@@ -6,11 +6,12 @@ from collections.abc import Generator
 
 import bpy
 
+from ..connection import waiting
+from ..connection.session import bridge
 from ..protocol.background_client import Pending
 from ..protocol.errors import ErrorCode, ProtocolError
 from ..protocol.events import Event, Failed
 from ..protocol.messages import Request
-from ..session import bridge
 from .common import Result, answer, sentences
 
 Steps = Generator[Request, Event, str]  # yields requests, is sent their final events, returns what was done
@@ -33,7 +34,7 @@ class Conversation:
     def execute(self, context: bpy.types.Context) -> Result:
         steps = self.steps(context)
         request = next(steps)  # what is refused without a server comes first
-        bridge.require(lambda: False)
+        waiting.for_server(bridge)
         try:
             while True:
                 try:

@@ -10,13 +10,14 @@ from bpy.props import FloatProperty, FloatVectorProperty
 from bpy_extras import view3d_utils
 from mathutils import Vector
 
-from .. import floor, guides, strokes
-from ..box_sketch import BoxSketch, Stage
-from ..camera import on_screen
-from ..picture_view import window_region
+from ..drawing import strokes
+from ..drawing.picture_view import window_region
 from ..protocol.errors import ErrorCode, ProtocolError
-from ..typing_in import Typed
-from .box import add_to_scene, make_box
+from ..reference import floor, guides
+from ..reference.box_sketch import BoxSketch, Stage
+from ..reference.typing_in import Typed
+from ..scene.camera import on_screen
+from ..scene.new_box import add_to_scene, make_box
 from .common import Result, boxes, sentences
 from .on_picture import Keys, OnPicture, pixel_of
 

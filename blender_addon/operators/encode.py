@@ -8,14 +8,15 @@ from contextlib import suppress
 import bpy
 from bpy.props import EnumProperty, StringProperty
 
-from .. import pictures, reader
-from ..camera import Frame
-from ..posed import read_boxes
+from ..connection.session import bridge
 from ..protocol.errors import ErrorCode, ProtocolError
 from ..protocol.events import AssetInfo, AssetList, Encoded, Event
 from ..protocol.messages import DeleteAsset, MergeAssets, Request
 from ..protocol.messages import Encode as EncodeRequest
-from ..session import bridge
+from ..reference import images
+from ..scene import reader
+from ..scene.camera import Frame
+from ..scene.posed import read_boxes
 from .common import boxes
 from .conversation import Conversation, Steps, expected
 from .reference import require_shape
@@ -122,7 +123,7 @@ def encode_request(context: bpy.types.Context, things: Sequence[bpy.types.Object
     """The reference picture, these boxes and the camera as they are now; raises ProtocolError."""
     scene, depsgraph = context.scene, context.evaluated_depsgraph_get()
     image = scene.neural_assets.reference
-    picture = pictures.pixels(image)
+    picture = images.pixels(image)
     require_shape(scene)
     metres = scene.unit_settings.scale_length
     posed = {box.owner: box for box in read_boxes(depsgraph)}

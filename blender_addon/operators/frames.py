@@ -7,8 +7,8 @@ from pathlib import Path
 import bpy
 
 from .. import compat
-from ..output import is_whole
 from ..protocol.errors import ErrorCode, ProtocolError
+from ..rendering.frame_files import is_whole
 from .common import Result, sentences
 
 

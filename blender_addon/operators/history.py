@@ -5,9 +5,10 @@ from __future__ import annotations
 import bpy
 from bpy.props import BoolProperty, StringProperty
 
-from .. import keeping, pictures
-from ..history import Entry
-from ..stamp import Stamp
+from ..pictures import keeping
+from ..pictures.history import Entry
+from ..pictures.stamp import Stamp
+from ..reference import images
 from .common import Result, sentences
 from .settings import Restores
 
@@ -119,7 +120,7 @@ class OpenPicture(_OnEntry):
 
     @sentences
     def execute(self, context: bpy.types.Context) -> Result:
-        image = pictures.load(str(self.entry(context).path))
+        image = images.load(str(self.entry(context).path))
         image.pack()  # the history may delete the file
         windows = context.window_manager.windows
         area = next((a for w in windows for a in w.screen.areas if a.type == "IMAGE_EDITOR"), None)

@@ -7,14 +7,14 @@ from pathlib import Path
 import bpy
 from bpy.props import CollectionProperty, StringProperty
 
-from .. import asset_file, library, missing
+from ..assets import asset_file, library, missing
+from ..connection.session import bridge
 from ..protocol.errors import ErrorCode, ProtocolError
 from ..protocol.events import AssetFile, AssetInfo, AssetList
 from ..protocol.messages import DeleteAsset as DeleteRequest
 from ..protocol.messages import ExportAsset as ExportRequest
 from ..protocol.messages import ImportAsset as ImportRequest
 from ..protocol.messages import RenameAsset as RenameRequest
-from ..session import bridge
 from .common import Result, sentences
 from .conversation import Conversation, Steps, expected
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import bpy
 from bpy.app.handlers import persistent
 
-from ..colour import ENGINE_ID, settle
+from ..colour import settle
+from ..connection.session import hurry, views
+from ..identity import ENGINE_ID
 from ..protocol.errors import ErrorCode, ProtocolError
-from ..session import hurry, views
-from ..viewport import Viewport
+from ..rendering.viewport import Viewport
 from .common import Result, sentences
 
 _shading_before: dict[int, str] = {}  # by the 3D view's address, in this file

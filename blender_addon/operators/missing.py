@@ -7,11 +7,11 @@ from pathlib import Path
 import bpy
 from bpy.props import EnumProperty, StringProperty
 
-from .. import asset_file, missing, thumbnails
+from ..assets import asset_file, missing, thumbnails
+from ..connection.session import bridge
 from ..protocol.errors import ErrorCode, ProtocolError
 from ..protocol.events import AssetFile, AssetInfo, AssetList
 from ..protocol.messages import ExportAsset, ImportAsset, ListAssets
-from ..session import bridge
 from .assets import known
 from .common import Result, sentences
 from .conversation import Conversation, Steps, expected

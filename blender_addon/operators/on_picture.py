@@ -11,7 +11,7 @@ from typing import Any, Protocol
 import bpy
 import numpy as np
 
-from ..picture_view import window_region
+from ..drawing.picture_view import window_region
 from .common import Result, sentences
 
 _NAVIGATION = {

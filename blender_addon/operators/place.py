@@ -6,10 +6,10 @@ import bpy
 from bpy.props import FloatVectorProperty, StringProperty
 from mathutils import Euler, Vector
 
-from .. import drops
+from ..assets import drops
 from ..protocol.errors import ErrorCode, ProtocolError
+from ..scene.new_box import add_to_scene, make_box
 from .assets import known
-from .box import add_to_scene, make_box
 from .common import Result, sentences
 
 

@@ -7,11 +7,11 @@ import math
 import bpy
 from bpy.props import BoolProperty, FloatProperty, StringProperty
 
-from .. import pictures
-from ..camera import SENSOR
-from ..exif import focal_length_35mm
 from ..protocol.errors import ErrorCode, ProtocolError
 from ..protocol.limits import MAX_SIDE, MIN_SIDE
+from ..reference import images
+from ..reference.exif import focal_length_35mm
+from ..scene.camera import SENSOR
 from .common import Result, sentences
 
 _SHAPE_TOLERANCE = 0.01
@@ -46,7 +46,7 @@ class LoadReference(bpy.types.Operator):
 
     @sentences
     def execute(self, context: bpy.types.Context) -> Result:
-        image = pictures.load(bpy.path.abspath(self.filepath))
+        image = images.load(bpy.path.abspath(self.filepath))
         width, height = image.size
         told = self.focal_length or focal_length_35mm(bpy.path.abspath(self.filepath), width, height)
         ask = not told and getattr(self, "_asked_in_window", False)

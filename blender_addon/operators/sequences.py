@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import time
-
 import bpy
 from bpy.props import StringProperty
 
-from .. import colour, sequences
-from ..bridge import START_SECONDS
+from ..connection import waiting
+from ..connection.session import bridge
+from ..identity import ENGINE_ID
 from ..protocol.api import RenderSettings, Scene
 from ..protocol.errors import ErrorCode, ProtocolError
 from ..protocol.events import Event, ModelState, SequenceAccepted
 from ..protocol.messages import DeleteSequence, ListSequences
-from ..session import bridge
+from ..rendering import sequences
 from .common import Result, answer, sentences
 
 
@@ -26,15 +25,15 @@ class RenderOnServer(bpy.types.Operator):
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
-        return context.scene.render.engine == colour.ENGINE_ID
+        return context.scene.render.engine == ENGINE_ID
 
     @sentences
     def execute(self, context: bpy.types.Context) -> Result:
         """Returns when the server has the job; scripts may end then."""
         frames = _frames(context)
         request = sequences.request_of(frames, context.scene.name)
-        bridge.require(lambda: False)
-        _wait_for_model()
+        waiting.for_server(bridge)
+        waiting.for_model(bridge)
         pending = bridge.submit(request)
         while not pending.done:
             event = pending.wait(0.1)
@@ -67,7 +66,7 @@ class DeleteSequenceFrames(bpy.types.Operator):
 
     @sentences
     def execute(self, context: bpy.types.Context) -> Result:
-        bridge.require(lambda: False)
+        waiting.for_server(bridge)
         answer(bridge.submit(DeleteSequence(job=self.job)))
         sequences.notes.forget(self.job)
         sequences.take(answer(bridge.submit(ListSequences())))
@@ -83,17 +82,6 @@ class DeleteSequenceFrames(bpy.types.Operator):
 
         bridge.ask(DeleteSequence(job=job), deleted)
         return {"FINISHED"}
-
-
-def _wait_for_model() -> None:
-    """Until the server tells which weights it has: they decide what a frame looks like. Raises ProtocolError."""
-    deadline = time.monotonic() + START_SECONDS
-    bridge.require_status()
-    while bridge.status is None or bridge.status.model is ModelState.STARTING:
-        if time.monotonic() > deadline or not bridge.is_ready:
-            raise ProtocolError(ErrorCode.TIMEOUT, "The server's model does not load.", "Look into the server's log.")
-        time.sleep(0.2)
-        bridge.require_status()
 
 
 def _frames(context: bpy.types.Context) -> list[tuple[Scene, RenderSettings]]:

@@ -7,10 +7,13 @@ import time
 import bpy
 from bpy.props import IntProperty, StringProperty
 
-from ..colour import ENGINE_ID, settle
+from ..colour import settle
+from ..connection import waiting
+from ..connection.server_state import ServerState
+from ..connection.session import bridge, hurry
+from ..identity import ENGINE_ID
+from ..preferences import configure
 from ..protocol.errors import ErrorCode, ProtocolError
-from ..server_state import ServerState
-from ..session import bridge, configure, hurry
 from .common import Result, answer, sentences
 
 _INSTALL_LOOK = 0.2  # seconds between two looks at an installation that a script waits for
@@ -36,7 +39,7 @@ class Connect(bpy.types.Operator):
     def execute(self, context: bpy.types.Context) -> Result:
         configure()
         bridge.connect(self.address)
-        bridge.wait_for_connection()
+        waiting.for_connection(bridge)
         return {"FINISHED"}
 
 
@@ -84,7 +87,7 @@ class StartServer(bpy.types.Operator):
     def execute(self, context: bpy.types.Context) -> Result:
         configure()
         bridge.start_server()
-        bridge.wait_for_connection()
+        waiting.for_connection(bridge)
         return {"FINISHED"}
 
 

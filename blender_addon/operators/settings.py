@@ -7,8 +7,8 @@ from pathlib import Path
 import bpy
 from bpy.props import BoolProperty, StringProperty
 
-from ..restoring import restore
-from ..stamp import Stamp
+from ..pictures.restoring import restore
+from ..pictures.stamp import Stamp
 from .common import Result, sentences
 
 

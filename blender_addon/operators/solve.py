@@ -10,11 +10,11 @@ import numpy as np
 from bpy.props import BoolProperty, CollectionProperty, FloatProperty, FloatVectorProperty, IntProperty
 from mathutils import Matrix
 
-from .. import camera as cameras
-from .. import guides, vanishing
-from ..camera_sketch import EYE_HEIGHT, CameraSketch, LinesSketch, RectangleSketch, crossing, known_focal
-from ..picture_view import picture_view, window_region
+from ..drawing.picture_view import picture_view, window_region
 from ..protocol.errors import ErrorCode, ProtocolError
+from ..reference import guides, vanishing
+from ..reference.camera_sketch import EYE_HEIGHT, CameraSketch, LinesSketch, RectangleSketch, crossing, known_focal
+from ..scene import camera as cameras
 from .common import Result, sentences
 from .on_picture import OnPicture, pixel_of
 from .reference import camera_of, require_shape, set_lens

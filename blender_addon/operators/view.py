@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import bpy
 
-from ..camera import Frame
+from ..pictures.restoring import place_camera
 from ..protocol.api import Camera
 from ..protocol.errors import ErrorCode, ProtocolError
 from ..protocol.limits import MAX_SIDE, MIN_SIDE
-from ..restoring import place_camera
+from ..scene.camera import Frame
 from .assets import known
 from .common import Result, sentences
 

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import bpy
 
-from .. import colour, compat
+from .. import compat
+from ..identity import ENGINE_ID
 from . import boxes, choice, history, library, live, missing, picture, reference, server
 
 MODULES = (choice, server, live, missing, reference, boxes, picture, library, history)
@@ -20,12 +21,12 @@ def register() -> None:
     boxes.register()
     library.register()
     for panel in compat.panels_for_all_engines():
-        panel.COMPAT_ENGINES.add(colour.ENGINE_ID)
+        panel.COMPAT_ENGINES.add(ENGINE_ID)
 
 
 def unregister() -> None:
     for panel in compat.panels_for_all_engines():
-        panel.COMPAT_ENGINES.discard(colour.ENGINE_ID)
+        panel.COMPAT_ENGINES.discard(ENGINE_ID)
     library.unregister()
     boxes.unregister()
     for module in reversed(MODULES):

@@ -5,11 +5,12 @@ from __future__ import annotations
 import bpy
 from bpy.props import IntProperty
 
-from .. import thumbnails
+from ..assets import thumbnails
 from ..operators.box import size_of
 from ..operators.common import boxes
+from ..sentence import sentence
 from .choice import AssetsPopover, draw_choice
-from .common import Sidebar, sentence
+from .common import Sidebar
 
 _ACTIVE = "neural_assets_active_box"  # of the window manager: nothing is kept, the active object tells
 

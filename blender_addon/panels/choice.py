@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import bpy
 
-from .. import thumbnails
-from ..session import bridge
+from ..assets import thumbnails
+from ..connection.session import bridge
 
 _COLUMNS = 4
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import bpy
 
-from .. import keeping
+from ..pictures import keeping
 from ..preferences import get as preferences
-from .common import Sidebar, sentence
+from ..sentence import sentence
+from .common import Sidebar
 
 
 class HistoryList(bpy.types.UIList):

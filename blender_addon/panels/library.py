@@ -5,9 +5,9 @@ from __future__ import annotations
 import bpy
 from bpy.props import EnumProperty, StringProperty
 
-from .. import missing, thumbnails
+from ..assets import missing, thumbnails
+from ..connection.session import bridge
 from ..protocol.events import AssetInfo
-from ..session import bridge
 from .common import Sidebar
 
 _SEARCH, _CHOSEN = "neural_assets_search", "neural_assets_chosen"  # of the window manager

@@ -5,7 +5,8 @@ from __future__ import annotations
 import bpy
 
 from ..operators.live import PauseLive, draw_toggle, viewport_of
-from .common import Sidebar, sentence
+from ..sentence import sentence
+from .common import Sidebar
 
 
 class LivePanel(Sidebar):

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import bpy
 
-from .. import missing
-from .common import Sidebar, sentence
+from ..assets import missing
+from ..sentence import sentence
+from .common import Sidebar
 
 
 class MissingPanel(Sidebar):

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import bpy
 
-from .. import colour, compat, sequences, written
-from ..session import bridge
+from .. import colour, compat
+from ..connection.session import bridge
+from ..identity import ENGINE_ID
+from ..rendering import sequences, written
+from ..sentence import sentence
 from .choice import BackgroundsPopover, draw_choice
-from .common import Sidebar, sentence
+from .common import Sidebar
 
 
 class PicturePanel(Sidebar):
@@ -58,7 +61,7 @@ class _Film:
         scene, column = context.scene, _column(self.layout, keyed=False)
         column.prop(scene.render, "film_transparent", text="Transparent")
         column.row().prop(scene.neural_assets, "colours", expand=True)
-        is_ours = scene.render.engine == colour.ENGINE_ID
+        is_ours = scene.render.engine == ENGINE_ID
         if is_ours and scene.neural_assets.colours == "EXACT" and not colour.is_exact(scene):
             sentence(column, context, "The scene's colour management was changed: colours are not exact.")
 
@@ -144,7 +147,7 @@ class _Properties(bpy.types.Panel):
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
-        return context.scene.render.engine == colour.ENGINE_ID
+        return context.scene.render.engine == ENGINE_ID
 
 
 class SamplingInProperties(_Sampling, _Properties):

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import bpy
 
-from .. import thumbnails
-from ..masks import shown_boxes
+from ..assets import thumbnails
+from ..connection.session import bridge
 from ..operators.common import boxes
 from ..operators.reference import has_its_shape
 from ..protocol.limits import MIN_SIDE
-from ..session import bridge
-from .common import Sidebar, sentence
+from ..reference.masks import shown_boxes
+from ..sentence import sentence
+from .common import Sidebar
 
 _MOST = 12  # boxes in the list
 

@@ -6,12 +6,14 @@ from pathlib import Path
 
 import bpy
 
-from .. import colour, preferences
+from .. import preferences
+from ..connection.server_state import ServerState
+from ..connection.session import bridge
+from ..identity import ENGINE_ID
 from ..protocol.events import JobInfo, JobState, Status
-from ..server_state import ServerState
-from ..session import bridge
+from ..sentence import sentence
 from ..translations import translated
-from .common import Sidebar, sentence
+from .common import Sidebar
 
 _ICONS = {
     ServerState.OFFLINE: "UNLINKED",
@@ -50,7 +52,7 @@ class ServerPanel(Sidebar):
         if bridge.problem:
             sentence(layout, context, bridge.problem)
         _draw_actions(layout, context)
-        if context.scene.render.engine != colour.ENGINE_ID:
+        if context.scene.render.engine != ENGINE_ID:
             layout.operator("neural_assets.use_engine", icon="RENDER_STILL")
 
 

@@ -79,12 +79,12 @@ def _make_scene(everyone: bool) -> list[bpy.types.Object]:
 
 def _measure(moving: list[bpy.types.Object]) -> dict[str, dict[str, float]]:
     """Milliseconds of a change and of a redraw."""
-    part("session").bridge.target = part("bridge").Target(address="127.0.0.1:1")
+    part("connection.session").bridge.target = part("connection.target").Target(address="127.0.0.1:1")
     draws, context = part("compat").can_draw_without_window(), _context()
-    overlays, engine = part("overlays"), _Engine()
+    overlays, engine = part("drawing.overlays"), _Engine()
     make = overlays._make
     overlays.bpy = SimpleNamespace(context=context, app=bpy.app, types=bpy.types)
-    viewport = part("viewport").Viewport(engine)
+    viewport = part("rendering.viewport").Viewport(engine)
     drawn = _drawing(viewport, context) if draws else lambda: 0.0
     times: dict[str, list[float]] = {"change": [], "redraw": []}
     if draws:
@@ -97,7 +97,7 @@ def _measure(moving: list[bpy.types.Object]) -> dict[str, dict[str, float]]:
 
         def change(depsgraph: bpy.types.Depsgraph = depsgraph) -> None:
             part("colour")._settle_all()
-            part("changes").another()
+            part("scene.changes").another()
             viewport.update(context, depsgraph)
             overlays._make(context, context.space_data) if draws else _marks_without_card(depsgraph, context)
 
@@ -106,7 +106,7 @@ def _measure(moving: list[bpy.types.Object]) -> dict[str, dict[str, float]]:
         times["redraw"].append(drawn())
     viewport.stop()
     overlays._make = make
-    part("session").bridge.close()
+    part("connection.session").bridge.close()
     if not draws:
         del times["redraw"]
     return {
@@ -130,7 +130,7 @@ def _without_driver(overlays: ModuleType) -> None:
 
     overlays._make = made
     overlays.blf = SimpleNamespace(**{**vars(overlays.blf), "draw": lambda *_: None})
-    part("draw").draw = lambda *_: None
+    part("drawing.textures").draw = lambda *_: None
 
 
 def _ruler() -> float:
@@ -146,10 +146,10 @@ def _clock(work: Callable[[], object]) -> float:
 
 def _marks_without_card(depsgraph: bpy.types.Depsgraph, context: SimpleNamespace) -> None:
     """The marks up to the graphics card."""
-    boxes = part("overlays")._boxes(depsgraph, context.space_data)
-    frames = part("sight").Frames.of(boxes)
-    found = part("overlays").standings(boxes, frames, depsgraph)
-    part("marks").marks_of(boxes, frames, [part("overlays")._COLOURS[standing] for standing in found])
+    boxes = part("drawing.overlays")._boxes(depsgraph, context.space_data)
+    frames = part("scene.sight").Frames.of(boxes)
+    found = part("drawing.overlays").standings(boxes, frames, depsgraph)
+    part("drawing.marks").marks_of(boxes, frames, [part("drawing.overlays")._COLOURS[standing] for standing in found])
 
 
 def _context() -> SimpleNamespace:
@@ -181,9 +181,9 @@ def _drawing(viewport, context: SimpleNamespace) -> Callable[[], float]:
     import gpu
 
     buffer = gpu.types.GPUOffScreen(context.region.width, context.region.height)
-    api, overlays, live = part("protocol.api"), part("overlays"), part("live")
-    camera = part("reader").read_camera(
-        bpy.context.evaluated_depsgraph_get(), context.scene.camera, part("camera").Frame(1600, 1000)
+    api, overlays, live = part("protocol.api"), part("drawing.overlays"), part("rendering.live")
+    camera = part("scene.reader").read_camera(
+        bpy.context.evaluated_depsgraph_get(), context.scene.camera, part("scene.camera").Frame(1600, 1000)
     )
     viewport.live.picture = np.zeros((320, 512, 3), np.uint8)
     viewport.live.shown = live.Asked(api.Scene(camera, (), "background"), api.RenderSettings(512, 320), True, 0.0)

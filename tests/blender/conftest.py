@@ -41,9 +41,9 @@ def addon() -> Callable[[str], ModuleType]:
 def scene(tmp_path: Path) -> Iterator[bpy.types.Scene]:
     """An empty file with a camera, ready to render small pictures; nothing of one test reaches the next."""
     bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True)
-    bridge = part("session").bridge
+    bridge = part("connection.session").bridge
     bridge.close()
-    bridge.assets, bridge.target = {}, part("bridge").Target(address="127.0.0.1:1")
+    bridge.assets, bridge.target = {}, part("connection.target").Target(address="127.0.0.1:1")
     scene = bpy.context.scene
     camera = bpy.data.objects.new("Camera", bpy.data.cameras.new("Camera"))
     scene.collection.objects.link(camera)
@@ -64,7 +64,7 @@ def server() -> Iterator[FakeServer]:
     with FakeServer() as fake:
         bpy.ops.neural_assets.connect(address=fake.address)
         yield fake
-        part("session").bridge.close()
+        part("connection.session").bridge.close()
 
 
 @pytest.fixture
@@ -104,5 +104,5 @@ def until(condition: Callable[[], bool], seconds: float = 10.0) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, "it did not happen in time"
-        part("session").tick()
+        part("connection.session").tick()
         time.sleep(0.005)

@@ -14,7 +14,7 @@ SHEAR = Matrix(((1, 0.2, 0, 0), (0, 1, 0, 0), (0, 0, 1, 0), (0, 0, 0, 1)))
 
 def _contents(addon):
     bpy.context.view_layer.update()
-    return addon("reader").read_contents(bpy.context.evaluated_depsgraph_get())
+    return addon("scene.reader").read_contents(bpy.context.evaluated_depsgraph_get())
 
 
 def _corners(box) -> np.ndarray:
@@ -119,7 +119,7 @@ def test_boxes_that_cannot_be_are_refused_by_name(addon, scene, box, changes, wo
 
 
 def test_names_become_one_printable_line(addon):
-    assert addon("reader").plain_name("a\nb" + "c" * 300) == "a b" + "c" * 117
+    assert addon("scene.reader").plain_name("a\nb" + "c" * 300) == "a b" + "c" * 117
 
 
 def test_only_a_moved_box_is_made_anew(addon, box):
@@ -154,7 +154,7 @@ def test_true_size_gives_the_metres_of_the_asset(addon, scene, box, metres):
     parent.scale, parent.rotation_euler = (2, 2, 2), (0, 0, 1)
     thing = box("Chair", "chair", parent=parent, scale=(1, 3, 1), rotation_euler=(0, 0, 0.3))
     assert not bpy.ops.neural_assets.true_size.poll(), "the store tells no size"
-    addon("session").bridge.assets = {"chair": events.AssetInfo("chair", "object", "Chair", (0.4, 0.5, 0.9))}
+    addon("connection.session").bridge.assets = {"chair": events.AssetInfo("chair", "object", "Chair", (0.4, 0.5, 0.9))}
     bpy.ops.neural_assets.true_size()
     (placement,) = _contents(addon).placements
     assert placement.box.size == pytest.approx((0.4, 0.5, 0.9), rel=1e-5)

@@ -37,19 +37,19 @@ def command(addon, monkeypatch, tmp_path):
         path.write_text(text)
         # the played server needs this environment's packages, also those that the extension brought
         monkeypatch.setattr(
-            addon("child"), "_environment", lambda: {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+            addon("connection.child"), "_environment", lambda: {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
         )
-        target = addon("bridge").Target(
+        target = addon("connection.target").Target(
             address="127.0.0.1:1", command=(sys.executable, str(path)), folder=str(tmp_path)
         )
-        monkeypatch.setattr(addon("session"), "target", lambda: target)
-        addon("session").configure()
+        monkeypatch.setattr(addon("preferences"), "target", lambda: target)
+        addon("preferences").configure()
 
     return set_program
 
 
 def test_connecting_says_so_and_reads_the_store(addon):
-    bridge = addon("session").bridge
+    bridge = addon("connection.session").bridge
     assert bridge.words == "Not connected" and not bridge.is_ready
     with FakeServer() as fake:
         fake.answer("list_assets", Say(AssetList(0, (AssetInfo("id-1", "object", "Chair"),))))
@@ -62,7 +62,7 @@ def test_connecting_says_so_and_reads_the_store(addon):
 
 
 def test_the_status_is_asked_again_when_the_model_is_there(addon):
-    bridge = addon("session").bridge
+    bridge = addon("connection.session").bridge
     with FakeServer(limits=Limits(heartbeat_seconds=1)) as fake:
         fake.model = ModelState.STARTING
         bridge.connect(fake.address)
@@ -74,7 +74,7 @@ def test_the_status_is_asked_again_when_the_model_is_there(addon):
 
 
 def test_a_server_that_goes_is_said_and_found_again(addon):
-    bridge = addon("session").bridge
+    bridge = addon("connection.session").bridge
     with FakeServer() as fake:
         bridge.connect(fake.address)
         until(lambda: bridge.is_ready)
@@ -103,13 +103,13 @@ def test_addresses_that_cannot_be_are_refused(address):
 
 
 def test_addresses_may_be_typed_as_people_do(addon, monkeypatch):
-    monkeypatch.setattr(addon("bridge"), "FIND_SECONDS", 0.1)
+    monkeypatch.setattr(addon("connection.waiting"), "FIND_SECONDS", 0.1)
     with pytest.raises(RuntimeError, match="No server answers at tcp://127.0.0.1:1."):
         bpy.ops.neural_assets.connect(address="http://localhost:1/")
 
 
 def test_another_computer_needs_online_access_and_this_one_never_does(addon):
-    bridge = addon("session").bridge
+    bridge = addon("connection.session").bridge
     assert not bridge.target.online
     with pytest.raises(RuntimeError, match="on another machine and Blender may not go online.* Allow Online Access"):
         bpy.ops.neural_assets.connect(address="192.0.2.1:47900")
@@ -121,7 +121,7 @@ def test_another_computer_needs_online_access_and_this_one_never_does(addon):
 
 def test_a_silent_or_dead_server_never_holds_the_main_thread_up(addon):
     """Every call that a panel, a timer or a redraw makes returns at once, whatever the server does."""
-    bridge, preview = addon("session").bridge, addon("protocol.messages").Preview
+    bridge, preview = addon("connection.session").bridge, addon("protocol.messages").Preview
     api = addon("protocol.api")
     scene = api.Scene(api.Camera((1, 1, 0.5, 0.5), (1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1)), (), "room")
     waits = []
@@ -136,7 +136,7 @@ def test_a_silent_or_dead_server_never_holds_the_main_thread_up(addon):
             bridge.submit(preview(scene=scene))
             assert pending.wait(0) is None
             _ = bridge.words, bridge.problem
-            addon("session").tick()
+            addon("connection.session").tick()
         finally:
             time.sleep = monotonic
     assert not waits
@@ -144,7 +144,7 @@ def test_a_silent_or_dead_server_never_holds_the_main_thread_up(addon):
 
 def test_starting_the_server_connects_to_it_and_stopping_ends_it(addon, command):
     command(PLAYED)
-    bridge = addon("session").bridge
+    bridge = addon("connection.session").bridge
     bpy.ops.neural_assets.start_server()
     assert bridge.is_ready and bridge.has_server
     process = bridge._local._launcher._child._process
@@ -155,7 +155,7 @@ def test_starting_the_server_connects_to_it_and_stopping_ends_it(addon, command)
 def test_the_button_does_not_wait(addon, command):
     """What the panel's button does (`invoke`) comes back before the server is there."""
     command(PLAYED)
-    bridge = addon("session").bridge
+    bridge = addon("connection.session").bridge
     bridge.start_server()
     assert bridge.is_starting and bridge.words == "Starting the server"
     until(lambda: bridge.is_ready, 30)
@@ -176,7 +176,7 @@ def test_a_server_that_does_not_start_says_why(addon, command, program, words):
     command(program)
     with pytest.raises(RuntimeError, match=words):
         bpy.ops.neural_assets.start_server()
-    assert words in addon("session").bridge.problem
+    assert words in addon("connection.session").bridge.problem
 
 
 def test_without_a_project_folder_starting_says_where_to_name_it(addon):
@@ -191,11 +191,11 @@ def test_a_project_folder_without_environment_says_what_to_run(addon, tmp_path, 
 
 
 def test_a_render_starts_the_server_that_it_needs(addon, scene, box, command, monkeypatch):
-    monkeypatch.setattr(addon("bridge"), "FIND_SECONDS", 0.2)
+    monkeypatch.setattr(addon("connection.waiting"), "FIND_SECONDS", 0.2)
     command(PLAYED)
     box()
     bpy.ops.render.render()
-    assert addon("session").bridge.has_server
+    assert addon("connection.session").bridge.has_server
 
 
 def test_the_servers_command_is_the_projects_own_python(addon, tmp_path):

@@ -34,7 +34,7 @@ def _random_setup(scene, rng: random.Random) -> None:
 
 def test_every_lens_projects_as_blender_does(addon, scene):
     rng = random.Random(0)
-    reader, cameras = addon("reader"), addon("camera")
+    reader, cameras = addon("scene.reader"), addon("scene.camera")
     compared = 0
     for _ in range(100):
         _random_setup(scene, rng)
@@ -51,13 +51,13 @@ def test_every_lens_projects_as_blender_does(addon, scene):
 
 def test_the_percentage_rounds_as_blender_does(addon, scene):
     scene.render.resolution_x, scene.render.resolution_y, scene.render.resolution_percentage = 1921, 1079, 33
-    frame = addon("camera").frame_of(scene.render)
+    frame = addon("scene.camera").frame_of(scene.render)
     assert (frame.width, frame.height) == (633, 356)
 
 
 def test_the_frame_lies_in_a_zoomed_and_moved_camera_view(addon, scene):
     """A viewport's projection is the camera's, scaled and moved; the frame's corners must follow it."""
-    cameras = addon("camera")
+    cameras = addon("scene.camera")
     intrinsics = cameras.intrinsics(cameras.Lens(35, 36, 24, "AUTO", (0.1, -0.05)), cameras.Frame(1500, 1000))
     projection = np.array(scene.camera.calc_matrix_camera(bpy.context.evaluated_depsgraph_get(), x=1500, y=1000))
     scene.camera.data.lens, scene.camera.data.shift_x, scene.camera.data.shift_y = 35, 0.1, -0.05
@@ -72,7 +72,7 @@ def test_the_frame_lies_in_a_zoomed_and_moved_camera_view(addon, scene):
 
 def test_a_free_views_intrinsics_are_those_of_its_projection(addon, scene):
     scene.camera.data.shift_x, scene.camera.data.shift_y, scene.camera.data.lens = 0.2, 0.1, 40
-    cameras = addon("camera")
+    cameras = addon("scene.camera")
     projection = np.array(scene.camera.calc_matrix_camera(bpy.context.evaluated_depsgraph_get(), x=900, y=600))
     wanted = cameras.intrinsics(cameras.lens_of(scene.camera), cameras.Frame(900, 600))
     assert cameras.view_intrinsics(projection) == pytest.approx(wanted, abs=1e-5)
@@ -82,13 +82,13 @@ def test_a_free_views_intrinsics_are_those_of_its_projection(addon, scene):
 def test_other_projections_are_refused_by_name(addon, scene, kind, word):
     scene.camera.data.type = kind
     with pytest.raises(ValueError, match=f"'Camera' is {word}, and only perspective .* Set its lens type"):
-        addon("camera").lens_of(scene.camera)
+        addon("scene.camera").lens_of(scene.camera)
 
 
 def test_an_object_that_is_no_camera_is_refused(addon, scene):
     scene.camera = bpy.data.objects.new("Empty", None)
     with pytest.raises(ValueError, match="'Empty' is the scene's camera but no camera object"):
-        addon("camera").lens_of(scene.camera)
+        addon("scene.camera").lens_of(scene.camera)
 
 
 @pytest.mark.parametrize(
@@ -102,4 +102,4 @@ def test_an_object_that_is_no_camera_is_refused(addon, scene):
 )
 def test_cameras_that_cannot_be_are_refused(addon, matrix, words):
     with pytest.raises(ValueError, match=words):
-        addon("camera").world_to_camera(matrix)
+        addon("scene.camera").world_to_camera(matrix)

@@ -113,7 +113,7 @@ def test_a_drawn_picture_lies_exactly_in_its_rectangle(addon):
         frame.clear(color=(0, 0, 0, 0))
         gpu.matrix.load_matrix(Matrix.Diagonal((2 / 40, 2 / 30, 1, 1)) @ Matrix.Translation((-20, -15, 0)))
         gpu.matrix.load_projection_matrix(Matrix.Identity(4))
-        addon("draw").draw(addon("draw").upload(rows), (10, 5, 18, 9))
+        addon("drawing.textures").draw(addon("drawing.textures").upload(rows), (10, 5, 18, 9))
         buffer = frame.read_color(0, 0, 40, 30, 4, 0, "FLOAT")
         buffer.dimensions = 40 * 30 * 4
     target.free()

@@ -18,15 +18,15 @@ CHAIR = AssetInfo("id-chair", "object", "Chair", (0.5, 0.6, 1.1))
 def store():
     with StoreServer(CHAIR, AssetInfo("id-room", "background", "Room")) as server:
         bpy.ops.neural_assets.connect(address=server.address)
-        until(lambda: part("session").bridge.knows_assets)
+        until(lambda: part("connection.session").bridge.knows_assets)
         yield server
-        part("session").bridge.close()
+        part("connection.session").bridge.close()
 
 
 @pytest.fixture
 def hit(addon):
     """The name of the box that a drop at a place hits, seen from a point."""
-    drops, posed = addon("drops"), addon("posed")
+    drops, posed = addon("assets.drops"), addon("scene.posed")
 
     def look(place, origin=(0.0, -5.0, 0.4)) -> str | None:
         bpy.context.view_layer.update()

@@ -28,12 +28,14 @@ def jpeg_with(path: Path, tags: list[tuple[int, int, bytes]], order: str = "<") 
 @pytest.mark.parametrize("order", ["<", ">"])
 def test_the_35mm_equivalent_of_a_3_to_2_picture_is_taken_as_it_is(addon, tmp_path, order):
     path = jpeg_with(tmp_path / "a.jpg", [(0xA405, 3, struct.pack(order + "H", 35))], order)
-    assert addon("exif").focal_length_35mm(path, 3000, 2000) == pytest.approx(35)
+    assert addon("reference.exif").focal_length_35mm(path, 3000, 2000) == pytest.approx(35)
 
 
 def test_a_4_to_3_picture_is_wider_than_its_diagonal_says(addon, tmp_path):
     path = jpeg_with(tmp_path / "a.jpg", [(0xA405, 3, struct.pack("<H", 26))])
-    assert addon("exif").focal_length_35mm(path, 4032, 3024) == pytest.approx(26 * 5000 / 4000 * 36 / 43.2666, rel=1e-4)
+    assert addon("reference.exif").focal_length_35mm(path, 4032, 3024) == pytest.approx(
+        26 * 5000 / 4000 * 36 / 43.2666, rel=1e-4
+    )
 
 
 def test_a_focal_length_with_the_sensors_density_is_enough(addon, tmp_path):
@@ -43,7 +45,9 @@ def test_a_focal_length_with_the_sensors_density_is_enough(addon, tmp_path):
         (0xA210, 3, struct.pack("<H", 4)),
         (0xA002, 4, struct.pack("<I", 6000)),
     ]
-    assert addon("exif").focal_length_35mm(jpeg_with(tmp_path / "a.jpg", tags), 6000, 4000) == pytest.approx(75)
+    assert addon("reference.exif").focal_length_35mm(jpeg_with(tmp_path / "a.jpg", tags), 6000, 4000) == pytest.approx(
+        75
+    )
 
 
 @pytest.mark.parametrize(
@@ -53,15 +57,15 @@ def test_a_focal_length_with_the_sensors_density_is_enough(addon, tmp_path):
 def test_whatever_is_unreadable_says_nothing(addon, tmp_path, data):
     path = tmp_path / "a.jpg"
     path.write_bytes(data)
-    assert addon("exif").focal_length_35mm(path, 30, 20) is None
+    assert addon("reference.exif").focal_length_35mm(path, 30, 20) is None
 
 
 def test_every_truncation_says_nothing_or_the_truth(addon, tmp_path):
     whole = jpeg_with(tmp_path / "a.jpg", [(0xA405, 3, struct.pack("<H", 35))]).read_bytes()
     for length in range(len(whole)):
         (tmp_path / "b.jpg").write_bytes(whole[:length])
-        assert addon("exif").focal_length_35mm(tmp_path / "b.jpg", 3, 2) in (None, pytest.approx(35))
+        assert addon("reference.exif").focal_length_35mm(tmp_path / "b.jpg", 3, 2) in (None, pytest.approx(35))
 
 
 def test_a_missing_file_says_nothing(addon, tmp_path):
-    assert addon("exif").focal_length_35mm(tmp_path / "none.jpg", 3, 2) is None
+    assert addon("reference.exif").focal_length_35mm(tmp_path / "none.jpg", 3, 2) is None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import graphlib
 import subprocess
 import sys
 import tomllib
@@ -21,7 +22,7 @@ def _installed(addon) -> Path:
 def test_the_manifest_says_what_the_code_says(addon):
     manifest = tomllib.loads((_installed(addon) / "blender_manifest.toml").read_text())
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    assert manifest["version"] == addon("session").VERSION == project["version"]
+    assert manifest["version"] == addon("identity").VERSION == project["version"]
     assert manifest["id"] == PACKAGE.split(".")[-1] and manifest["blender_version_min"] == "4.2.0"
 
 
@@ -56,6 +57,19 @@ def test_the_room_keeps_to_itself():
             assert not packages & {"bpy", "gpu"}, file
     assert len(files) > 20
     assert not {"torch", "model", "diffusers", "transformers"} & set(sys.modules)
+
+
+def test_no_two_rooms_need_each_other():
+    """The add-on's folders, and the modules beside them, import each other in one direction only."""
+    needs: dict[str, set[str]] = {}
+    for file in (ROOT / "blender_addon").rglob("*.py"):
+        inside = file.relative_to(ROOT / "blender_addon").parts
+        for node in ast.walk(ast.parse(file.read_text())):
+            if isinstance(node, ast.ImportFrom) and node.level == len(inside):
+                names = [node.module.split(".")[0]] if node.module else [alias.name for alias in node.names]
+                needs.setdefault(inside[0].removesuffix(".py"), set()).update(names)
+    assert {"scene", "connection"} <= needs["rendering"]
+    graphlib.TopologicalSorter(needs).prepare()  # raises CycleError
 
 
 def test_blenders_own_panels_show_for_the_engine():

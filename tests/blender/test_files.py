@@ -12,7 +12,7 @@ def _placements(scene: bpy.types.Scene) -> dict[str, str]:
     """What a picture of this scene would show: assets by box."""
     layer = scene.view_layers[0]
     layer.update()
-    contents = part("reader").read_contents(layer.depsgraph)
+    contents = part("scene.reader").read_contents(layer.depsgraph)
     return {placement.name: placement.asset for placement in contents.placements}
 
 
@@ -91,7 +91,7 @@ def test_a_collection_of_boxes_is_linked_as_an_instance(box, tmp_path):
     bpy.context.scene.collection.objects.link(empty)
     layer = bpy.context.view_layer
     layer.update()
-    (placement,) = part("reader").read_contents(layer.depsgraph).placements
+    (placement,) = part("scene.reader").read_contents(layer.depsgraph).placements
     assert placement.asset == "id-chair" and placement.box.pose[3] == pytest.approx(4)
 
 
@@ -105,7 +105,7 @@ def test_scenes_have_settings_of_their_own(scene, box):
     bpy.data.objects["Chair"].neural_assets.asset = "id-throne"
     for each, background in ((scene, "id-room"), (second, "id-hall")):
         assert _placements(each) == {"Chair": "id-throne"}, "one box in two scenes is one box"
-        assert part("reader").read_contents(each.view_layers[0].depsgraph).background == background
+        assert part("scene.reader").read_contents(each.view_layers[0].depsgraph).background == background
 
 
 @pytest.mark.parametrize(("kind", "own"), [("FULL_COPY", True), ("LINK_COPY", False)])
@@ -156,9 +156,9 @@ def test_loading_a_file_writes_nothing_into_it(other_file, addon):
     """What runs by itself (the library, the pick-up) leaves the opened file as it was saved."""
     bpy.ops.wm.open_mainfile(filepath=str(other_file))
     before = _everything()
-    addon("library").keeper.tick()
-    addon("missing").tick()
-    addon("session").tick()
+    addon("assets.library").keeper.tick()
+    addon("assets.missing").tick()
+    addon("connection.session").tick()
     assert _everything() == before
 
 

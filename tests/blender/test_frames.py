@@ -200,8 +200,8 @@ def test_a_file_that_a_full_disk_cut_off_is_said(addon, scene, server, box, tmp_
     full.symlink_to("/dev/full")
     scene.render.filepath = str(full)
     bpy.ops.render.render(write_still=True)
-    assert "full.png' is cut off: its disk is full" in addon("written").problem
+    assert "full.png' is cut off: its disk is full" in addon("rendering.written").problem
     assert "full.png' is cut off" in capfd.readouterr().err
     scene.render.filepath = str(tmp_path / "whole.png")
     bpy.ops.render.render(write_still=True)
-    assert addon("written").problem == ""
+    assert addon("rendering.written").problem == ""

@@ -40,20 +40,20 @@ def view(addon, down: float, height: float):
     rotation = np.array([[1, 0, 0], [0, -s, -c], [0, c, -s]])
     matrix = np.eye(4)
     matrix[:3, :3], matrix[:3, 3] = rotation, -rotation @ (0, 0, height)
-    return addon("picture_view").PictureView((0.0, 0.0, *map(float, SIZE)), (1.0, 1.5, 0.5, 0.5), matrix)
+    return addon("drawing.picture_view").PictureView((0.0, 0.0, *map(float, SIZE)), (1.0, 1.5, 0.5, 0.5), matrix)
 
 
 @pytest.mark.parametrize("grey", [0.02, 0.98])
 def test_lines_are_seen_on_dark_and_on_light_pictures(addon, paper, grey):
     line = np.array([[[20.0, 80.0], [220.0, 80.0]]])
-    seen = paper(lambda: addon("strokes").lines(line, (1.0, 1.0, 1.0), 2.0), grey)
+    seen = paper(lambda: addon("drawing.strokes").lines(line, (1.0, 1.0, 1.0), 2.0), grey)
     column = seen[70:90, 120].mean(-1)
     assert column.max() > 0.9 and column.min() < 0.45, "light with a dark rim"
     assert np.abs(seen[10, 120] - grey).max() < 0.01
 
 
 def test_the_horizon_and_the_floor_are_where_they_belong(addon, paper):
-    seen = paper(lambda: addon("guides").draw_floor(view(addon, 0.2, 1.6), 0.0), 0.5)
+    seen = paper(lambda: addon("reference.guides").draw_floor(view(addon, 0.2, 1.6), 0.0), 0.5)
     changed = np.abs(seen - 0.5).max(-1) > 0.05
     horizon = round((0.5 - np.tan(0.2) * 1.5) * SIZE[1])
     assert changed[horizon - 1 : horizon + 2, 100:].any(0).all(), "all the way along"
@@ -62,13 +62,13 @@ def test_the_horizon_and_the_floor_are_where_they_belong(addon, paper):
 
 
 def test_below_the_floor_there_is_no_grid(addon, paper):
-    seen = paper(lambda: addon("guides").draw_floor(view(addon, 0.2, 1.6), 2.0), 0.5)
+    seen = paper(lambda: addon("reference.guides").draw_floor(view(addon, 0.2, 1.6), 2.0), 0.5)
     horizon = round((0.5 - np.tan(0.2) * 1.5) * SIZE[1])
     assert not (np.abs(seen[horizon + 10 :] - 0.5).max(-1) > 0.05).any()
 
 
 def test_a_mask_lies_in_its_rectangle(addon, paper):
-    masks, draw = addon("masks"), addon("draw")
+    masks, draw = addon("reference.masks"), addon("drawing.textures")
     shape = np.full((10, 10), 255, np.uint8)
 
     def paint() -> None:

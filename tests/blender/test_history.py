@@ -20,7 +20,7 @@ NOW = datetime(2026, 5, 1, 12, 30, 15, 250_000)
 
 @pytest.fixture
 def history(addon, tmp_path):
-    return addon("history").History(tmp_path / "pictures", megabytes=1)
+    return addon("pictures.history").History(tmp_path / "pictures", megabytes=1)
 
 
 def noise(seed: int = 0, side: int = 256, channels: int = 3) -> np.ndarray:
@@ -31,8 +31,8 @@ def noise(seed: int = 0, side: int = 256, channels: int = 3) -> np.ndarray:
 @pytest.mark.parametrize("channels", [3, 4])
 def test_a_kept_picture_has_its_pixels_and_its_stamp(addon, history, stamp, channels):  # noqa: F811
     entry = history.keep(noise(1, 33, channels), stamp, NOW)
-    assert (addon("history").pixels_of(entry.path) == noise(1, 33, channels)).all()
-    assert addon("stamp").Stamp.from_file(entry.path) == stamp
+    assert (addon("pictures.history").pixels_of(entry.path) == noise(1, 33, channels)).all()
+    assert addon("pictures.stamp").Stamp.from_file(entry.path) == stamp
     assert (entry.kind, entry.pinned, entry.time) == ("render", False, NOW)
 
 
@@ -47,7 +47,7 @@ def test_blender_reads_the_file(history, stamp):  # noqa: F811
 def test_the_newest_is_first_and_another_start_sees_all(addon, history, stamp):  # noqa: F811
     for n in (0, 2, 1):
         history.keep(noise(n, 16), stamp, NOW + timedelta(seconds=n))
-    again = addon("history").History(history.folder)
+    again = addon("pictures.history").History(history.folder)
     assert [entry.time.second for entry in again.entries()] == [17, 16, 15]
 
 
@@ -90,7 +90,7 @@ def test_a_full_disk_is_said_and_leaves_nothing(history, stamp, monkeypatch):  #
 def test_a_folder_that_cannot_be_made_is_said(addon, stamp, tmp_path):  # noqa: F811
     (tmp_path / "file").write_bytes(b"")
     with pytest.raises(ValueError, match="not kept in the history"):
-        addon("history").History(tmp_path / "file" / "pictures").keep(noise(0, 16), stamp, NOW)
+        addon("pictures.history").History(tmp_path / "file" / "pictures").keep(noise(0, 16), stamp, NOW)
 
 
 def test_strange_files_are_left_out_and_left_alone(history, stamp):  # noqa: F811
@@ -107,7 +107,7 @@ def test_damaged_pictures_are_refused(addon, history, stamp, damage):  # noqa: F
     entry = history.keep(noise(0, 16), stamp, NOW)
     entry.path.write_bytes(damage)
     with pytest.raises(ValueError, match="damaged"):
-        addon("history").pixels_of(entry.path)
+        addon("pictures.history").pixels_of(entry.path)
     assert history.entries()
 
 
@@ -123,8 +123,8 @@ def test_what_is_gone_is_said(history):
 @pytest.fixture
 def kept(addon, monkeypatch, tmp_path):
     """The add-on's own history in an empty folder; call it for the entries when all is written."""
-    keeping = addon("keeping")
-    monkeypatch.setattr(keeping, "_history", addon("history").History(tmp_path / "user", 50))
+    keeping = addon("pictures.keeping")
+    monkeypatch.setattr(keeping, "_history", addon("pictures.history").History(tmp_path / "user", 50))
 
     def entries():
         keeping.flush()
@@ -143,16 +143,16 @@ def test_stills_of_background_mode_are_not_kept(scene, server, box, kept):
 
 
 def test_a_finished_still_is_in_the_list_with_its_thumbnail(addon, kept, stamp):  # noqa: F811
-    addon("keeping").keep(golden(), stamp)
+    addon("pictures.keeping").keep(golden(), stamp)
     (entry,) = kept()
     (item,) = bpy.context.window_manager.neural_assets_history
     assert (item.name, item.kind, item.path) == (entry.id, "render", str(entry.path))
-    addon("keeping").icon(item)
-    assert entry.id in addon("keeping")._icons
+    addon("pictures.keeping").icon(item)
+    assert entry.id in addon("pictures.keeping")._icons
 
 
 def test_the_lists_choice_stays_when_newer_ones_come(addon, kept, stamp):  # noqa: F811
-    manager, keeping = bpy.context.window_manager, addon("keeping")
+    manager, keeping = bpy.context.window_manager, addon("pictures.keeping")
     for n in range(3):
         keeping.keep(noise(n, 16), stamp)
         kept()
@@ -165,15 +165,15 @@ def test_the_lists_choice_stays_when_newer_ones_come(addon, kept, stamp):  # noq
 
 
 def test_the_list_is_there_in_the_next_file(addon, kept, stamp):  # noqa: F811
-    addon("keeping").keep(golden(), stamp)
+    addon("pictures.keeping").keep(golden(), stamp)
     (entry,) = kept()
     bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True)
-    addon("session").tick()
+    addon("connection.session").tick()
     assert [item.name for item in bpy.context.window_manager.neural_assets_history] == [entry.id]
 
 
 def test_restoring_gives_the_scene_back(addon, scene, kept, stamp):  # noqa: F811
-    addon("keeping").keep(golden(), stamp)
+    addon("pictures.keeping").keep(golden(), stamp)
     (entry,) = kept()
     bpy.ops.neural_assets.history_restore(name=entry.id)
     assert scene.neural_assets.seed == 7 and {"Chair", "Lamp"} <= set(bpy.data.objects.keys())
@@ -181,7 +181,7 @@ def test_restoring_gives_the_scene_back(addon, scene, kept, stamp):  # noqa: F81
 
 def test_pin_delete_and_clear(addon, kept, stamp):  # noqa: F811
     for n in range(3):
-        addon("keeping").keep(noise(n, 16), stamp)
+        addon("pictures.keeping").keep(noise(n, 16), stamp)
     newest, middle, oldest = kept()
     bpy.ops.neural_assets.history_pin(name=oldest.id)
     bpy.ops.neural_assets.history_delete(name=newest.id)
@@ -195,7 +195,7 @@ def test_pin_delete_and_clear(addon, kept, stamp):  # noqa: F811
 
 
 def test_open_as_image_survives_the_histories_deletion(addon, kept, stamp):  # noqa: F811
-    addon("keeping").keep(golden(), stamp)
+    addon("pictures.keeping").keep(golden(), stamp)
     (entry,) = kept()
     bpy.ops.neural_assets.history_open()
     bpy.ops.neural_assets.history_delete()
@@ -204,7 +204,7 @@ def test_open_as_image_survives_the_histories_deletion(addon, kept, stamp):  # n
 
 
 def test_a_refined_view_is_kept_and_pinned_on_demand(addon, kept, stamp):  # noqa: F811
-    keeping = addon("keeping")
+    keeping = addon("pictures.keeping")
     keeping.view_finished(noise(0, 16), stamp)
     (entry,) = kept()
     assert not entry.pinned
@@ -216,13 +216,13 @@ def test_a_refined_view_is_kept_and_pinned_on_demand(addon, kept, stamp):  # noq
 
 
 def test_a_view_that_is_still_being_written_is_pinned_and_not_kept_twice(addon, kept, stamp):  # noqa: F811
-    addon("keeping").view_finished(noise(0, 600), stamp)
+    addon("pictures.keeping").view_finished(noise(0, 600), stamp)
     assert bpy.ops.neural_assets.keep_view("INVOKE_DEFAULT") == {"FINISHED"}
     assert [e.pinned for e in kept()] == [True]
 
 
 def test_views_are_kept_on_demand_alone_where_the_preferences_say_so(addon, kept, stamp, monkeypatch):  # noqa: F811
-    keeping, preferences = addon("keeping"), addon("preferences").get()
+    keeping, preferences = addon("pictures.keeping"), addon("preferences").get()
     monkeypatch.setattr(keeping, "_view", None)
     with pytest.raises(RuntimeError, match="No 3D view has shown a refined picture yet"):
         bpy.ops.neural_assets.keep_view()
@@ -241,13 +241,13 @@ def test_a_full_disk_is_a_sentence_for_the_panel(addon, kept, stamp, monkeypatch
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(Path, "write_bytes", full)
-    addon("keeping").keep(golden(), stamp)
-    assert kept() == [] and "No space left on device" in addon("keeping").problem
+    addon("pictures.keeping").keep(golden(), stamp)
+    assert kept() == [] and "No space left on device" in addon("pictures.keeping").problem
     monkeypatch.undo()
 
 
 def test_the_limit_is_the_preferences(addon):
-    keeping, preferences = addon("keeping"), addon("preferences").get()
+    keeping, preferences = addon("pictures.keeping"), addon("preferences").get()
     preferences.history_megabytes = 7
     try:
         assert keeping.history().megabytes == 7
@@ -257,10 +257,10 @@ def test_the_limit_is_the_preferences(addon):
 
 
 def test_comparing_needs_two(addon, kept, stamp):  # noqa: F811
-    addon("keeping").keep(golden(), stamp)
+    addon("pictures.keeping").keep(golden(), stamp)
     kept()
     assert not bpy.ops.neural_assets.history_compare.poll()
-    addon("keeping").keep(golden(), stamp)
+    addon("pictures.keeping").keep(golden(), stamp)
     (second, first) = kept()
     assert bpy.ops.neural_assets.history_compare() == {"FINISHED"}
     first.path.write_bytes(b"")
@@ -277,11 +277,11 @@ def test_comparing_needs_two(addon, kept, stamp):  # noqa: F811
     ],
 )
 def test_pictures_fit_into_what_is_free(addon, aspect, inside, expected):
-    assert addon("comparing").fitted(aspect, inside, 10) == pytest.approx(expected)
+    assert addon("drawing.comparing").fitted(aspect, inside, 10) == pytest.approx(expected)
 
 
 def test_the_divider_follows_the_mouse_and_stays_inside(addon):
-    comparison = addon("comparing").Comparison(golden(), golden(), ("a", "b"))
+    comparison = addon("drawing.comparing").Comparison(golden(), golden(), ("a", "b"))
     left, _, right, _ = comparison.rectangle((0, 0, 500, 300))
     for x, expected in ((left + (right - left) / 4, 0.25), (-50, 0), (900, 1)):
         comparison.move(x, (0, 0, 500, 300))
@@ -293,11 +293,11 @@ def test_the_divider_follows_the_mouse_and_stays_inside(addon):
 
 def test_the_panel_shows_why_a_picture_was_not_kept_and_what_can_be_done(addon, kept, stamp, monkeypatch):  # noqa: F811
     panel = addon("panels.history").HistoryPanel
-    monkeypatch.setattr(addon("keeping"), "problem", "The picture was not kept.")
+    monkeypatch.setattr(addon("pictures.keeping"), "problem", "The picture was not kept.")
     layout = Layout()
     assert "The picture was not kept." in shown(panel, layout)
     assert "neural_assets.history_restore" not in layout.buttons, "there is nothing to restore"
-    addon("keeping").keep(golden(), stamp)
+    addon("pictures.keeping").keep(golden(), stamp)
     kept()
     layout = Layout()
     shown(panel, layout)
@@ -319,7 +319,9 @@ def test_the_pictures_panels_show_every_setting(addon, scene, server):
 def test_left_of_the_divider_is_one_picture_and_right_of_it_the_other(addon):
     assert addon("compat").can_draw_without_window()
     size, colours = (300, 200), ((200, 40, 90), (30, 120, 60))
-    comparison = addon("comparing").Comparison(*(np.full((64, 96, 3), c, np.uint8) for c in colours), ("a", "b"))
+    comparison = addon("drawing.comparing").Comparison(
+        *(np.full((64, 96, 3), c, np.uint8) for c in colours), ("a", "b")
+    )
     left, bottom, right, top = comparison.rectangle((0, 0, *size))
     comparison.move(left + 0.25 * (right - left), (0, 0, *size))
     target = gpu.types.GPUOffScreen(*size, format="RGBA32F")

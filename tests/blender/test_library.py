@@ -24,7 +24,7 @@ LAMP = AssetInfo("id-lamp", "object", "Lamp", (0.2, 0.2, 0.4), 1, {}, ("gallery"
 @pytest.fixture
 def library(addon):
     """The module, with an empty folder, a keeper that has seen nothing, and no gallery in the extension."""
-    module = addon("library")
+    module = addon("assets.library")
     for path in module.folder().iterdir():
         path.unlink()
     module.keeper.__init__()
@@ -35,15 +35,15 @@ def library(addon):
 def server():
     with StoreServer() as store:
         bpy.ops.neural_assets.connect(address=store.address)
-        until(lambda: part("session").bridge.knows_assets)
+        until(lambda: part("connection.session").bridge.knows_assets)
         yield store
-        part("session").bridge.close()
+        part("connection.session").bridge.close()
 
 
 @pytest.fixture
 def gallery(addon, tmp_path, monkeypatch):
     """The extension carries the lamp."""
-    module = addon("gallery")
+    module = addon("assets.gallery")
     entries = np.frombuffer(json.dumps([asdict(LAMP)]).encode(), np.uint8)
     np.savez(tmp_path / "gallery.npz", **{"index": entries, LAMP.id: np.full((10, 20, 3), 200, np.uint8)})
     shipped = module.read.__wrapped__(tmp_path / "gallery.npz")
@@ -52,7 +52,7 @@ def gallery(addon, tmp_path, monkeypatch):
 
 def _list(server, *infos: AssetInfo) -> None:
     """The server's store is this from now on."""
-    bridge, before = part("session").bridge, part("session").bridge.assets
+    bridge, before = part("connection.session").bridge, part("connection.session").bridge.assets
     server.assets = {info.id: info for info in infos}
     bpy.ops.neural_assets.refresh_assets()
     until(lambda: bridge.assets is not before and [asdict(i) for i in bridge.assets.values()] == [*map(asdict, infos)])
@@ -63,7 +63,7 @@ def _settled(library) -> set[str]:
 
     def is_done() -> bool:
         library.keeper.tick()
-        part("session").tick()
+        part("connection.session").tick()
         return library.keeper.tick() == library._IDLE
 
     until(is_done)
@@ -142,12 +142,12 @@ def test_the_gallery_is_there_before_any_server(library, gallery):
 def test_without_a_server_what_was_there_stays(library, gallery, server):
     _list(server, CHAIR)
     _settled(library)
-    part("session").bridge.close()
+    part("connection.session").bridge.close()
     assert _settled(library) == {"id-chair", "id-lamp"}
 
 
 def test_a_damaged_gallery_is_no_gallery(addon, tmp_path):
-    read = addon("gallery").read.__wrapped__
+    read = addon("assets.gallery").read.__wrapped__
     for number, content in enumerate((b"", b"PK\x03\x04 cut short", b"no archive")):
         path = tmp_path / f"{number}.npz"
         path.write_bytes(content)

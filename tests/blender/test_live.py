@@ -29,8 +29,8 @@ def view(addon):
 
     class View:
         def __init__(self) -> None:
-            self.sent, self.now, self.due, self.api, self.make_wish = [], 0.0, None, api, addon("live").Wish
-            self.live = addon("live").LiveView("a", self._submit)
+            self.sent, self.now, self.due, self.api, self.make_wish = [], 0.0, None, api, addon("rendering.live").Wish
+            self.live = addon("rendering.live").LiveView("a", self._submit)
 
         def _submit(self, request):
             self.sent.append(FakePending(request))
@@ -40,7 +40,7 @@ def view(addon):
             matrix = (1, 0, 0, x, 0, 1, 0, 0, 0, 0, 1, 5, 0, 0, 0, 1)
             scene = api.Scene(api.Camera((1, 1, 0.5, 0.5), matrix), (), "background")
             draft, fine = api.RenderSettings(64, 64, 1), api.RenderSettings(128, 128, 8)
-            self.live.want(addon("live").Wish(scene, draft, fine), now)
+            self.live.want(addon("rendering.live").Wish(scene, draft, fine), now)
 
         def come(self, index: int, value: int = 0) -> None:
             image = np.full((64, 64, 3), value, np.uint8)

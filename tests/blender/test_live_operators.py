@@ -44,7 +44,7 @@ def test_pause_and_go_on(addon, scene, space):
     bpy.ops.neural_assets.live()
     assert not bpy.ops.neural_assets.pause_live.poll(), "nothing draws here"
     engine = type("Engine", (), {"tag_redraw": lambda self: None, "update_stats": lambda self, *_: None})()
-    viewport = addon("viewport").Viewport(engine)
+    viewport = addon("rendering.viewport").Viewport(engine)
     viewport.space = space.as_pointer()
     bpy.ops.neural_assets.pause_live()
     assert viewport.live.is_paused and viewport.words == "Paused"

@@ -21,7 +21,7 @@ def store():
     """A connected server with a chair, a lamp and a room."""
     with StoreServer(CHAIR, LAMP, ROOM) as server:
         bpy.ops.neural_assets.connect(address=server.address)
-        bridge = part("session").bridge
+        bridge = part("connection.session").bridge
         until(lambda: bridge.knows_assets and not bridge.is_busy)
         yield server
         bridge.close()
@@ -29,7 +29,7 @@ def store():
 
 @pytest.fixture
 def missing(addon):
-    return addon("missing")
+    return addon("assets.missing")
 
 
 @pytest.fixture
@@ -61,13 +61,13 @@ def test_what_the_file_uses_is_counted(missing, scene_of_four):
 
 def test_what_the_server_lacks_is_known_only_when_the_server_was_asked(missing, scene_of_four, store):
     assert [use.asset for use in missing.missing()] == ["id-bed"]
-    part("session").bridge.close()
+    part("connection.session").bridge.close()
     assert not missing.missing()
 
 
 def test_a_store_that_is_empty_lacks_everything(missing, scene_of_four, store):
     store.assets.clear()
-    part("session").bridge.refresh()
+    part("connection.session").bridge.refresh()
     until(lambda: len(missing.missing()) == 3)
 
 
@@ -123,8 +123,8 @@ def test_assets_are_saved_beside_the_file_and_taken_from_there(missing, scene_of
     store.assets.clear()  # another computer
     (tmp_path / "neural_assets" / "id-bed.safetensors").write_bytes(b"cut off")
     bpy.ops.wm.read_homefile(use_empty=True)
-    part("session").bridge.refresh()
-    until(lambda: not part("session").bridge.is_busy)
+    part("connection.session").bridge.refresh()
+    until(lambda: not part("connection.session").bridge.is_busy)
     bpy.ops.wm.open_mainfile(filepath=str(tmp_path / "scene.blend"))
     pick_up = missing.PickUp()
     pick_up.look()
@@ -139,7 +139,7 @@ def test_nothing_is_taken_while_nothing_is_missing_or_no_server_is_there(missing
     (tmp_path / "neural_assets").mkdir()
     (tmp_path / "neural_assets" / "id-chair.safetensors").write_bytes(asset_bytes("id-chair", "Chair"))
     missing.PickUp().look()
-    part("session").bridge.close()
+    part("connection.session").bridge.close()
     missing.PickUp().look()
     assert not [request for request in store.requests if request.kind == "import_asset"]
 

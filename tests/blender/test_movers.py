@@ -17,9 +17,9 @@ def boxes(addon, scene):
     def read() -> dict[str, list]:
         bpy.context.view_layer.update()
         depsgraph = bpy.context.evaluated_depsgraph_get()
-        reader = addon("reader")
+        reader = addon("scene.reader")
         contents = reader.read_contents(depsgraph)
-        frame = addon("camera").frame_of(scene.render)
+        frame = addon("scene.camera").frame_of(scene.render)
         found: dict[str, list] = {}
         for placement in contents.through(reader.read_camera(depsgraph, scene.camera, frame)).placements:
             found.setdefault(placement.name, []).append(placement)
@@ -365,13 +365,13 @@ def test_of_too_many_boxes_those_out_of_view_are_left_out(box, boxes, where):
 
 
 def test_a_box_that_reaches_into_the_view_or_around_the_camera_counts(addon, box, scene):
-    sight, reader = addon("sight"), addon("reader")
+    sight, reader = addon("scene.sight"), addon("scene.reader")
     box("Edge", location=(4, 2, 1), scale=(10, 1, 1))
     box("Around", location=(0, -5, 0), scale=(20, 20, 20))
     box("Beside", location=(9, 0, 1))
     bpy.context.view_layer.update()
     depsgraph = bpy.context.evaluated_depsgraph_get()
-    camera = reader.read_camera(depsgraph, scene.camera, addon("camera").frame_of(scene.render))
+    camera = reader.read_camera(depsgraph, scene.camera, addon("scene.camera").frame_of(scene.render))
     found = reader.read_contents(depsgraph).boxes
     seen = sight.in_view(sight.Frames.of(found), camera, 1.0)
     assert dict(zip([b.name for b in found], seen, strict=True)) == {

@@ -219,7 +219,7 @@ def test_assigning_without_a_server_says_so(box):
 
 def test_what_a_box_carries_reaches_the_evaluated_scene(addon, store, box):
     thing = box("A", "")
-    reader = addon("reader")
+    reader = addon("scene.reader")
     assert not reader.read_contents(bpy.context.evaluated_depsgraph_get()).placements
     _select(thing)
     bpy.ops.neural_assets.assign_asset(asset="id-cup")
@@ -227,7 +227,7 @@ def test_what_a_box_carries_reaches_the_evaluated_scene(addon, store, box):
 
 
 def test_thumbnails_are_fetched_once_when_they_are_looked_at(addon, store):
-    thumbnails = addon("thumbnails")
+    thumbnails = addon("assets.thumbnails")
     assert thumbnails.icon("id-chair") == 0 and thumbnails.icon("") == 0, "on its way, nothing waits"
     until(lambda: "id-chair" in thumbnails._icons)
     thumbnails.icon("id-chair")
@@ -238,7 +238,7 @@ def test_thumbnails_are_fetched_once_when_they_are_looked_at(addon, store):
 
 def test_a_thumbnail_that_cannot_be_had_is_asked_for_again(addon, store):
     store.answer("fetch_thumbnail", Say(Failed(0, ErrorCode.ASSET_MISSING, "It is gone.", "Encode it.")))
-    thumbnails = addon("thumbnails")
+    thumbnails = addon("assets.thumbnails")
 
     def is_there() -> bool:
         thumbnails.icon("id-lamp")

@@ -17,10 +17,10 @@ def marks(addon):
     def read():
         bpy.context.view_layer.update()
         depsgraph = bpy.context.evaluated_depsgraph_get()
-        boxes = addon("posed").read_boxes(depsgraph)
-        frames = addon("sight").Frames.of(boxes)
-        found = addon("overlays").standings(boxes, frames, depsgraph)
-        made = addon("marks").marks_of(boxes, frames, [(1, 1, 1, 1)] * len(boxes))
+        boxes = addon("scene.posed").read_boxes(depsgraph)
+        frames = addon("scene.sight").Frames.of(boxes)
+        found = addon("drawing.overlays").standings(boxes, frames, depsgraph)
+        made = addon("drawing.marks").marks_of(boxes, frames, [(1, 1, 1, 1)] * len(boxes))
         return {box.name: standing.name for box, standing in zip(boxes, found, strict=True)}, made
 
     return read
@@ -59,8 +59,8 @@ def test_the_quick_test_of_many_boxes_agrees_with_the_one_that_says_why(addon, b
         elif i == 3:
             thing.location.x = float("nan")
     bpy.context.view_layer.update()
-    boxes = addon("posed").read_boxes(bpy.context.evaluated_depsgraph_get())
-    frames = addon("sight").Frames.of(boxes)
+    boxes = addon("scene.posed").read_boxes(bpy.context.evaluated_depsgraph_get())
+    frames = addon("scene.sight").Frames.of(boxes)
 
     def taken(posed) -> bool:
         try:
@@ -97,19 +97,19 @@ def test_the_front_face_is_the_one_that_looks_along_minus_y(box, marks):
 
 
 def test_names_tell_object_and_asset_once(addon, box):
-    name_of = addon("marks").name_of
+    name_of = addon("drawing.marks").name_of
     bpy.context.view_layer.update()
     thing = box("Stool", "id-1")
     thing.neural_assets.asset_name = "Red chair"
     box("Red chair", "id-1").neural_assets.asset_name = "Red chair"
     box("Nothing", "")
     bpy.context.view_layer.update()
-    found = {name_of(b) for b in addon("posed").read_boxes(bpy.context.evaluated_depsgraph_get())}
+    found = {name_of(b) for b in addon("scene.posed").read_boxes(bpy.context.evaluated_depsgraph_get())}
     assert found == {"Stool: Red chair", "Red chair", "Nothing"}
 
 
 def test_no_name_covers_another_and_selected_ones_are_always_there(addon):
-    chosen = addon("marks").chosen_names
+    chosen = addon("drawing.marks").chosen_names
     places = np.array([(10, 10), (30, 12), (500, 10), (31, 12)], float)
     depths = np.array([2.0, 1.0, 5.0, 9.0])
     nobody = np.zeros(4, bool)
@@ -141,13 +141,13 @@ def region(addon, scene, monkeypatch):
         region_data=SimpleNamespace(perspective_matrix=projection @ eye),
         space_data=space,
     )
-    overlays = addon("overlays")
+    overlays = addon("drawing.overlays")
     monkeypatch.setattr(overlays, "bpy", SimpleNamespace(context=context, app=bpy.app, types=bpy.types))
 
     def draw() -> np.ndarray:
         """float [200, 200, 4], bottom row first."""
         bpy.context.view_layer.update()
-        addon("changes").another()
+        addon("scene.changes").another()
         buffer = gpu.types.GPUOffScreen(200, 200)
         with buffer.bind():
             gpu.state.active_framebuffer_get().clear(color=(0, 0, 0.5, 1))

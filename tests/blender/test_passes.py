@@ -97,7 +97,7 @@ def test_passes_that_nobody_asked_for_are_not_made(scene, layers):
     ],
 )
 def test_numbers_of_objects(addon, chosen, numbers):
-    assert list(addon("passes").numbers_of(dict.fromkeys("abc"), chosen).values()) == numbers
+    assert list(addon("rendering.passes").numbers_of(dict.fromkeys("abc"), chosen).values()) == numbers
 
 
 def test_a_hidden_box_keeps_its_number_free(scene, server, box, layers):
@@ -211,8 +211,8 @@ def _compositor(scene):
 def test_a_transparent_film_is_seen_in_the_view(addon, scene, server, box, view, monkeypatch):  # noqa: F811
     """The fake server's picture has no objects: nothing of it is left, until the film is opaque again."""
     uploaded = []
-    monkeypatch.setattr(addon("draw"), "upload", uploaded.append)
-    monkeypatch.setattr(addon("draw"), "draw", lambda *_: None)
+    monkeypatch.setattr(addon("drawing.textures"), "upload", uploaded.append)
+    monkeypatch.setattr(addon("drawing.textures"), "draw", lambda *_: None)
     box()
     view.update()
     until(lambda: view.viewport.words == "Done")

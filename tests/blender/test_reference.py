@@ -76,7 +76,7 @@ def test_a_photo_of_a_turned_camera_stands_upright(
     (tmp_path / "turned.jpg").write_bytes(header + (tmp_path / "plain.jpg").read_bytes()[2:])
     loaded = load(tmp_path / "turned.jpg")
     assert tuple(loaded.size) == size and len(bpy.data.images) == 1 and loaded.name == "turned.jpg"
-    rows = addon("pictures").pixels(loaded).astype(int)
+    rows = addon("reference.images").pixels(loaded).astype(int)
     assert np.abs(rows[3, 3] - top_left).max() < 40 and np.abs(rows[3, -4] - top_right).max() < 40
     bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "a.blend"))
     bpy.ops.wm.open_mainfile(filepath=str(tmp_path / "a.blend"))
@@ -87,13 +87,13 @@ def test_a_photo_of_a_turned_camera_stands_upright(
 def test_mirrored_photos_are_mirrored_back(addon, scene, tmp_path):
     rows = np.concatenate([flat(40, 30, RED), flat(40, 30, BLUE)], axis=1)
     image = bpy.data.images.load(str(png(tmp_path / "photo.png", rows)))
-    copy = addon("pictures")._turned(image, 2)
-    assert tuple(addon("pictures").pixels(copy)[0, 0]) == BLUE
+    copy = addon("reference.images")._turned(image, 2)
+    assert tuple(addon("reference.images").pixels(copy)[0, 0]) == BLUE
 
 
 def test_deep_pngs_keep_their_colours(addon, scene, tmp_path):
     image = load(png(tmp_path / "deep.png", flat(40, 60, (200 * 257, 100 * 257, 50 * 257), np.uint16)))
-    assert image.is_float and tuple(addon("pictures").pixels(image)[5, 5]) == (200, 100, 50)
+    assert image.is_float and tuple(addon("reference.images").pixels(image)[5, 5]) == (200, 100, 50)
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
@@ -103,19 +103,19 @@ def test_transparent_pictures_lie_on_white(addon, scene, tmp_path, dtype):
     rows = flat(40, 60, (200 * unit, 100 * unit, 50 * unit, most), dtype)
     rows[:20] = (10 * unit, 20 * unit, 30 * unit, 0)
     image = load(png(tmp_path / "cut.png", rows))
-    found = addon("pictures").pixels(image)
+    found = addon("reference.images").pixels(image)
     assert tuple(found[5, 5]) == (255, 255, 255) and tuple(found[30, 5]) == (200, 100, 50)
 
 
 def test_half_transparent_pixels_are_mixed(addon, scene, tmp_path):
     image = load(png(tmp_path / "cut.png", flat(40, 60, (200, 100, 50, 51))))
-    assert np.abs(addon("pictures").pixels(image)[5, 5].astype(int) - (244, 224, 214)).max() <= 1
+    assert np.abs(addon("reference.images").pixels(image)[5, 5].astype(int) - (244, 224, 214)).max() <= 1
 
 
 def test_huge_pictures_are_sent_as_large_as_the_server_takes(addon, scene, tmp_path):
     rows = np.concatenate([flat(30, 9000, RED), flat(300, 9000, BLUE)])
     image = load(png(tmp_path / "huge.png", rows))
-    found = addon("pictures").pixels(image)
+    found = addon("reference.images").pixels(image)
     assert found.shape == (300, 8192, 3) and tuple(found[5, 5]) == RED and tuple(found[-5, -5]) == BLUE
     assert tuple(image.size) == (9000, 330) and len(bpy.data.images) == 1, "the picture itself stays"
     assert (scene.render.resolution_x, scene.render.resolution_y) == (2048, 75)
@@ -213,7 +213,7 @@ def test_masks_are_fetched_once_when_they_are_looked_at(addon, scene, server, ph
     load(photo)
     thing = box("Chair", "")
     bpy.ops.neural_assets.encode()
-    masks, asset = addon("masks"), thing.neural_assets.asset
+    masks, asset = addon("reference.masks"), thing.neural_assets.asset
     shape = np.zeros((4, 6), np.uint8)
     shape[1:3, 2:5] = 255
     server.answer("fetch_mask", Say(Mask(0, asset, np.zeros((4, 6, 3), np.uint8), shape, (0.1, 0.2, 0.5, 0.6))))
@@ -224,7 +224,7 @@ def test_masks_are_fetched_once_when_they_are_looked_at(addon, scene, server, ph
 
 def test_a_mask_that_cannot_be_had_is_not_asked_for_at_every_redraw(addon, scene, server):
     server.answer("fetch_mask", Say(Failed(0, ErrorCode.ASSET_MISSING, "It is gone.", "Encode it.")))
-    masks, bridge = addon("masks"), addon("session").bridge
+    masks, bridge = addon("reference.masks"), addon("connection.session").bridge
     masks.mask("gone")
     until(lambda: not bridge.is_busy)
     for _ in range(5):
@@ -236,7 +236,7 @@ def test_masks_belong_to_the_picture_and_the_asset_that_they_were_made_of(addon,
     load(photo)
     chair, lamp = box("Chair", ""), box("Lamp", "")
     bpy.ops.neural_assets.encode()
-    shown_boxes = addon("masks").shown_boxes
+    shown_boxes = addon("reference.masks").shown_boxes
     assert [thing.name for thing in shown_boxes(scene)] == ["Chair", "Lamp"]
     lamp.neural_assets.asset = "another"
     assert shown_boxes(scene) == [chair]
@@ -247,11 +247,11 @@ def test_masks_belong_to_the_picture_and_the_asset_that_they_were_made_of(addon,
 def test_a_mask_is_tinted_with_an_outline_as_thin_as_that_of_a_fine_one(addon):
     shape = np.zeros((6, 7), np.uint8)
     shape[1:5, 2:6] = 255
-    rows = addon("masks").tinted(shape, (1.0, 0.5, 0.0))[::-1]
+    rows = addon("reference.masks").tinted(shape, (1.0, 0.5, 0.0))[::-1]
     height, width = rows.shape[:2]
     middle = rows[height // 2, :, 3]
     assert min(height, width) >= 256 and not rows[0].any() and not rows[:, : width // 7].any()
     assert middle[width // 2] == pytest.approx(0.4) and 2 <= (middle > 0.9).sum() <= 4, "a thin rim at either side"
     assert rows[height // 2, width // 2] == pytest.approx(0.4 * np.array([1.0, 0.5, 0.0, 1.0]), abs=1e-6)
-    fine = addon("masks").tinted(np.full((600, 500), 255, np.uint8), (1.0, 1.0, 1.0))
+    fine = addon("reference.masks").tinted(np.full((600, 500), 255, np.uint8), (1.0, 1.0, 1.0))
     assert fine.shape == (600, 500, 4), "a fine one stays as it is"

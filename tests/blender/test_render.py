@@ -131,7 +131,7 @@ def test_after_a_death_the_next_render_works(scene, server, box):
 
 
 def test_no_server_is_said_with_what_to_do(addon, scene, box, monkeypatch):
-    monkeypatch.setattr(addon("bridge"), "FIND_SECONDS", 0.2)
+    monkeypatch.setattr(addon("connection.waiting"), "FIND_SECONDS", 0.2)
     box()
     _fails("No server answers at tcp://127.0.0.1:1. Start the server in the Neural Assets panel")
     assert not Path(scene.render.filepath).exists()
@@ -168,25 +168,25 @@ def test_a_scene_without_camera_is_blenders_own_error(scene, server, box):
 
 def test_escape_cancels_the_request_and_leaves_the_picture_open(addon, server):
     """Nobody can press Escape here: `test_break`, Blender's word for it, is played."""
-    api, session = addon("protocol.api"), addon("session")
+    api, session = addon("protocol.api"), addon("connection.session")
     camera = api.Camera((1, 1, 0.5, 0.5), (1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1))
     server.answer("render", Wait(30), Say(flat_picture(96, 64)))
     pending = session.bridge.submit(addon("protocol.messages").Render(scene=api.Scene(camera, (), "room")))
     engine = SimpleNamespace(test_break=lambda: bool(server.wait_for("render")))
-    addon("engine").NeuralAssetsEngine._follow(engine, pending, canvas=None)
+    addon("rendering.engine").NeuralAssetsEngine._follow(engine, pending, canvas=None)
     (cancel,) = server.wait_for("cancel")
     assert cancel.target == pending.number
 
 
 def test_escape_ends_the_wait_for_a_server(addon):
     with pytest.raises(ValueError, match="cancelled"):
-        addon("session").bridge.require(lambda: True)
+        addon("connection.waiting").for_server(addon("connection.session").bridge, lambda: True)
 
 
 def test_a_fault_of_our_own_does_not_end_in_a_black_file(addon, scene, server, box, monkeypatch):
     def broken(*_: object) -> None:
         raise KeyError("oops")
 
-    monkeypatch.setattr(addon("reader"), "read_render", broken)
+    monkeypatch.setattr(addon("scene.reader"), "read_render", broken)
     _fails("The render failed .*oops")
     assert not Path(scene.render.filepath).exists()

@@ -18,7 +18,7 @@ from .conftest import read_png, until
 @pytest.fixture
 def shot(addon, scene, server, box, tmp_path, monkeypatch) -> Path:
     """A box that moves over three frames, and the folder of its files."""
-    monkeypatch.setattr(addon("sequences"), "notes", addon("sequences").Notes(tmp_path / "notes"))
+    monkeypatch.setattr(addon("rendering.sequences"), "notes", addon("rendering.sequences").Notes(tmp_path / "notes"))
     thing = box()
     for frame, x in ((1, 0), (3, 2)):
         thing.location.x = x
@@ -73,7 +73,7 @@ def test_another_scene_or_seed_is_another_picture(scene, server, shot):
 
 def test_other_weights_are_another_picture(addon, scene, server, shot):
     bpy.ops.neural_assets.render_on_server()
-    bridge = addon("session").bridge
+    bridge = addon("connection.session").bridge
     events = addon("protocol.events")
     bridge.status = events.Status(model=events.ModelState.READY, versions={"model": "newer"})
     bpy.ops.render.render()
@@ -85,22 +85,22 @@ def test_the_job_waits_for_the_servers_model(addon, scene, server, shot):
     for model, versions in ((ModelState.STARTING, {}), (ModelState.READY, {"model": "new"})):
         server.answer("ask_status", Say(Status(0, model, versions=versions)))
     server.answer("fetch_frame", Say(flat_picture(96, 64)))
-    addon("session").bridge.status = None
+    addon("connection.session").bridge.status = None
     bpy.ops.neural_assets.render_on_server()
     bpy.ops.render.render()
-    assert addon("session").bridge.versions()["model"] == "new" and counts(server)["fetch_frame"] == 1
+    assert addon("connection.session").bridge.versions()["model"] == "new" and counts(server)["fetch_frame"] == 1
 
 
 def test_the_notes_outlive_blender(addon, scene, server, shot):
     bpy.ops.neural_assets.render_on_server()
-    notes, reader = addon("sequences").notes, addon("reader")
+    notes, reader = addon("rendering.sequences").notes, addon("scene.reader")
     picture, settings = reader.read_render(bpy.context.evaluated_depsgraph_get())
-    again = addon("sequences").Notes(notes.folder)
+    again = addon("rendering.sequences").Notes(notes.folder)
     assert again.find(picture, settings, "") == ("fake-job", 1)
     (note,) = notes.folder.glob("*.json")
     for damage in ("", "[]", '{"frames": 7}', '{"frames": [7, null]}'):
         note.write_text(damage)
-        assert addon("sequences").Notes(notes.folder).find(picture, settings, "") is None
+        assert addon("rendering.sequences").Notes(notes.folder).find(picture, settings, "") is None
 
 
 def test_frames_that_differ_in_settings_are_refused(scene, server, shot):
@@ -130,7 +130,7 @@ def test_the_servers_refusal_is_the_error(addon, server, shot):
 
 def test_the_list_is_asked_for_and_frames_can_be_deleted(addon, server, shot):
     bpy.ops.neural_assets.render_on_server()
-    sequences = addon("sequences")
+    sequences = addon("rendering.sequences")
     info = SequenceInfo("fake-job", "Shot", 3, 2, True)
     server.answer("list_sequences", Say(SequenceList(0, (info,))))
     sequences._looked = -np.inf

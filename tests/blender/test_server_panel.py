@@ -44,16 +44,16 @@ def project(addon, monkeypatch, tmp_path):
     def make(text: str, **changes: object) -> None:
         (folder / "install.py").write_text(text)
         values = {"folder": str(folder), "online": online[0], "logs": str(tmp_path), "address": "127.0.0.1:1"}
-        target = addon("bridge").Target(**(values | changes))
-        monkeypatch.setattr(addon("session"), "target", lambda: target)
-        addon("session").configure()
+        target = addon("connection.target").Target(**(values | changes))
+        monkeypatch.setattr(addon("preferences"), "target", lambda: target)
+        addon("preferences").configure()
 
     return make
 
 
 def test_installing_tells_how_far_it_is_and_what_comes_next(addon, project, tmp_path):
     project(INSTALL + "import time; time.sleep(1)\n" + FINISH)
-    bridge = addon("session").bridge
+    bridge = addon("connection.session").bridge
     bridge.install_server()
     assert bridge.words == "Installing the server"
     until(lambda: bridge.installation[1].startswith("torch (2 of 2), 0:0"))
@@ -68,7 +68,7 @@ def test_an_installation_that_fails_says_why(addon, project):
     project("import sys; sys.exit('install.py: The disk has 1.0 GB free and 3 GB are needed: make room.')")
     with pytest.raises(RuntimeError, match="1.0 GB free and 3 GB are needed"):
         bpy.ops.neural_assets.install_server()
-    bridge = addon("session").bridge
+    bridge = addon("connection.session").bridge
     assert bridge.state == "failed" and bridge.log.name == "install.log"
     project("raise SystemExit(7)")
     with pytest.raises(RuntimeError, match="ended with code 7. See its log"):
@@ -80,7 +80,7 @@ def test_an_installation_can_be_cancelled_with_all_that_it_started(addon, projec
     child = f"import time, pathlib; time.sleep(1.5); pathlib.Path({str(mark)!r}).touch()"
     project(f"import subprocess, sys\nprint('Making the environment', flush=True)\n"
             f"subprocess.call([sys.executable, '-c', {child!r}])\n")  # fmt: skip
-    bridge = addon("session").bridge
+    bridge = addon("connection.session").bridge
     bridge.install_server()
     until(lambda: bridge.installation[1].startswith("Making the environment"))
     bpy.ops.neural_assets.stop_server()
@@ -91,7 +91,7 @@ def test_an_installation_can_be_cancelled_with_all_that_it_started(addon, projec
 
 def test_names_of_python_that_only_say_no_are_passed_over(addon, tmp_path, monkeypatch):
     """A version manager puts names on the path for which there is no Python."""
-    chosen = addon("with_python").chosen
+    chosen = addon("connection.with_python").chosen
     for name, text in (("python3.13", "echo 'not found'; exit 127"), ("python3.12", "exit 0"), ("python3.11", "x")):
         (tmp_path / name).write_text(f"#!/bin/sh\n{text}\n")
         (tmp_path / name).chmod(0o755)
@@ -111,12 +111,12 @@ def test_installing_needs_the_internet_and_a_project(addon, project):
     project(INSTALL, folder="/nowhere")
     with pytest.raises(RuntimeError, match="There is no install.py in /nowhere"):
         bpy.ops.neural_assets.install_server()
-    assert addon("session").bridge.state == "offline"
+    assert addon("connection.session").bridge.state == "offline"
 
 
 def test_a_render_does_not_break_an_installation_off(addon, project, scene, box):
     project(INSTALL + "import time; time.sleep(30)")
-    bridge = addon("session").bridge
+    bridge = addon("connection.session").bridge
     bridge.install_server()
     box()
     with pytest.raises(RuntimeError, match="The server is being installed. Wait until it is done."):
@@ -126,7 +126,7 @@ def test_a_render_does_not_break_an_installation_off(addon, project, scene, box)
 
 def test_a_failure_stays_to_be_read_while_the_live_view_goes_on_asking(addon, project):
     project("", command=(sys.executable, "-c", "raise SystemExit('no weights')"))
-    bridge, errors = addon("session").bridge, addon("protocol.errors")
+    bridge, errors = addon("connection.session").bridge, addon("protocol.errors")
     bridge.start_server()
     until(lambda: bridge.state == "failed")
     for _ in range(3):
@@ -136,7 +136,7 @@ def test_a_failure_stays_to_be_read_while_the_live_view_goes_on_asking(addon, pr
 
 
 def test_a_project_is_installed_when_its_environment_was_finished(addon, tmp_path):
-    installed = addon("installer").is_installed
+    installed = addon("connection.installer").is_installed
     assert not installed(str(tmp_path)) and not installed("")
     (tmp_path / ".venv" / "bin").mkdir(parents=True)
     (tmp_path / ".venv" / "bin" / "python").touch()
@@ -170,7 +170,7 @@ time.sleep(60)
 def test_a_restart_waits_for_the_end_of_the_old_server(addon, project, tmp_path):
     (tmp_path / "slow.py").write_text(SLOW_END)
     project("", command=(sys.executable, str(tmp_path / "slow.py")))
-    bridge = addon("session").bridge
+    bridge = addon("connection.session").bridge
     bridge.start_server()
     until(lambda: bridge.has_server and not bridge.is_starting)
     bridge.start_server()
@@ -183,7 +183,7 @@ def test_a_taken_store_is_answered_with_a_button_to_the_server_that_has_it(addon
     (tmp_path / "slow.py").write_text(SLOW_END)
     (tmp_path / "lock").touch()
     project("", command=(sys.executable, str(tmp_path / "slow.py")))
-    bridge = addon("session").bridge
+    bridge = addon("connection.session").bridge
     bridge.start_server()
     until(lambda: bridge.state == "failed")
     assert "Another server uses the store. Connect to that one." in bridge.problem
@@ -196,7 +196,7 @@ def test_a_taken_store_is_answered_with_a_button_to_the_server_that_has_it(addon
 
 
 def test_the_test_tells_version_and_time(addon):
-    bridge = addon("session").bridge
+    bridge = addon("connection.session").bridge
     with FakeServer() as fake:
         assert bpy.ops.neural_assets.test_connection(address=fake.address) == {"FINISHED"}
         assert len(fake.wait_for("ping", 10)) == 10
@@ -215,7 +215,7 @@ def test_the_test_tells_version_and_time(addon):
     ],
 )
 def test_the_test_tells_what_is_wrong(addon, monkeypatch, address, words):
-    monkeypatch.setattr(addon("bridge"), "FIND_SECONDS", 0.1)
+    monkeypatch.setattr(addon("connection.connection_test"), "FIND_SECONDS", 0.1)
     with pytest.raises(RuntimeError, match=words):
         bpy.ops.neural_assets.test_connection(address=address)
 
@@ -234,15 +234,15 @@ ELSEWHERE = ("192.168.1.7", "render-node", "render-node:5000", "[2001:db8::1]:50
 
 @pytest.mark.parametrize("address", LOOPBACK)
 def test_this_computer_never_asks_for_online_access(addon, address):
-    assert not addon("session").bridge.target.online
-    client = addon("session").bridge._new_client(address)
+    assert not addon("connection.session").bridge.target.online
+    client = addon("connection.session").bridge._new_client(address)
     client.stop()
 
 
 @pytest.mark.parametrize("address", ELSEWHERE)
 def test_every_other_computer_does(addon, address):
     with pytest.raises(addon("protocol.errors").ProtocolError, match="Allow Online Access"):
-        addon("session").bridge._new_client(address)
+        addon("connection.session").bridge._new_client(address)
 
 
 def test_ipc_is_connected_to_without_online_access(addon, tmp_path):
@@ -254,7 +254,7 @@ def test_ipc_is_connected_to_without_online_access(addon, tmp_path):
     context = zmq.Context()
     socket = context.socket(zmq.ROUTER)
     socket.bind(f"ipc://{tmp_path}/s")
-    client = addon("session").bridge._new_client(f"ipc://{tmp_path}/s")
+    client = addon("connection.session").bridge._new_client(f"ipc://{tmp_path}/s")
     try:
         assert socket.poll(5000) and b"hello" in b"".join(socket.recv_multipart())
     finally:
@@ -274,7 +274,7 @@ JOBS = (
 @pytest.fixture
 def queue(addon, server):
     """The add-on connected to a server that works on three jobs."""
-    bridge = addon("session").bridge
+    bridge = addon("connection.session").bridge
     until(lambda: bridge.status is not None)
     status = Status(0, ModelState.WORKING, "", "cuda:0", 3 << 30, 2, jobs=JOBS)
     server.answer("ask_status", Say(status))
@@ -297,7 +297,7 @@ def test_the_queue_shows_every_job_and_cancels_own_ones(addon, server, queue):
 
 
 def test_an_empty_queue_takes_no_room(addon, server):
-    bridge, panel = addon("session").bridge, addon("panels.server").QueuePanel
+    bridge, panel = addon("connection.session").bridge, addon("panels.server").QueuePanel
     until(lambda: bridge.status is not None)
     assert not panel.poll(bpy.context)
 
@@ -318,7 +318,7 @@ def test_device_and_memory_are_readable(addon, queue):
 
 
 def test_the_status_is_followed_only_while_somebody_looks(addon, server, monkeypatch):
-    session = addon("session")
+    session = addon("connection.session")
     until(lambda: session.bridge.status is not None)
     asked = len(server.wait_for("ask_status"))
     monkeypatch.setattr(session, "_STATUS_SECONDS", 0.02)
@@ -335,10 +335,10 @@ def test_the_status_is_followed_only_while_somebody_looks(addon, server, monkeyp
                                    "failed", "lost", "refused"])  # fmt: skip
 def test_every_state_has_words_an_icon_and_a_way_on(addon, monkeypatch, project, state):
     """Whatever happens, the panel says so and has a button."""
-    module, kinds = addon("panels.server"), addon("server_state").ServerState
+    module, kinds = addon("panels.server"), addon("connection.server_state").ServerState
     assert len(kinds) == 10
     project(INSTALL)
-    monkeypatch.setattr(addon("bridge").Bridge, "state", kinds(state))
+    monkeypatch.setattr(addon("connection.bridge").Bridge, "state", kinds(state))
     layout = Layout()
     text = shown(module.ServerPanel, layout)
     assert kinds(state).words in text and len(kinds(state).words) < 45
@@ -347,7 +347,7 @@ def test_every_state_has_words_an_icon_and_a_way_on(addon, monkeypatch, project,
 
 def test_a_server_that_is_gone_can_be_started(addon, monkeypatch, project):
     project(INSTALL, installed=True)
-    monkeypatch.setattr(addon("bridge").Bridge, "state", addon("server_state").ServerState.LOST)
+    monkeypatch.setattr(addon("connection.bridge").Bridge, "state", addon("connection.server_state").ServerState.LOST)
     layout = Layout()
     shown(addon("panels.server").ServerPanel, layout)
     assert {"neural_assets.start_server", "neural_assets.disconnect"} <= layout.buttons

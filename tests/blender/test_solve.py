@@ -144,7 +144,7 @@ def at(x: float, y: float) -> np.ndarray:
 
 
 def test_lines_are_drawn_by_dragging_or_by_two_clicks(addon):
-    handles = addon("handles").Handles(per_stroke=2, most=2)
+    handles = addon("reference.handles").Handles(per_stroke=2, most=2)
     pixels = lambda: handles.points * 100  # noqa: E731 - the view
     handles.press(at(0.1, 0.1), at(10, 10), pixels())
     handles.move(at(0.5, 0.1), at(50, 10), pixels())
@@ -162,7 +162,7 @@ def test_lines_are_drawn_by_dragging_or_by_two_clicks(addon):
 
 
 def test_handles_are_moved_and_the_last_stroke_goes(addon):
-    handles = addon("handles").Handles(per_stroke=1, most=4)
+    handles = addon("reference.handles").Handles(per_stroke=1, most=4)
     for point in ((0.1, 0.1), (0.5, 0.1), (0.5, 0.5)):
         handles.press(at(*point), at(*point) * 100, handles.points * 100)
         handles.release(at(*point) * 100)
@@ -198,20 +198,20 @@ def keys(typed, text: str) -> None:
 )  # fmt: skip
 def test_typed_lengths_are_in_the_unit_that_the_scene_shows(addon, scene, text, unit, scale, length):
     scene.unit_settings.length_unit, scene.unit_settings.scale_length = unit, scale
-    typed = addon("typing_in").Typed()
+    typed = addon("reference.typing_in").Typed()
     keys(typed, text)
     assert typed.length(scene) == (None if length is None else pytest.approx(length))
 
 
 def test_typed_feet(addon, scene):
     scene.unit_settings.system, scene.unit_settings.length_unit = "IMPERIAL", "FEET"
-    typed = addon("typing_in").Typed()
+    typed = addon("reference.typing_in").Typed()
     keys(typed, "10")
     assert typed.length(scene) == pytest.approx(3.048)
 
 
 def test_a_sketch_knows_its_camera_as_soon_as_it_is_complete(addon, scene, picture):
-    sketch = addon("camera_sketch").LinesSketch(scene, keep_lens=False)
+    sketch = addon("reference.camera_sketch").LinesSketch(scene, keep_lens=False)
     edges = [seen(scene, edge) for edge in (*X_LINES, *Y_LINES)]
     sketch.handles.points = np.array(edges[:3]).reshape(-1, 2)
     sketch.solve(scene)

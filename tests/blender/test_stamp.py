@@ -45,7 +45,7 @@ def stamp(addon):
     boxes = tuple(api.Placement(name, f"a-{name}", api.Box(identity, (1, 2, 3))) for name in ("Chair", "Lamp"))
     scene = api.Scene(api.Camera((1, 1.5, 0.5, 0.5), identity), boxes, "room")
     settings = api.RenderSettings(96, 64, 3, 7, 2.5)
-    return addon("stamp").Stamp(scene, settings, 12, 1.0, False, {"a-Chair": "Red chair"}, {"server": "1"})
+    return addon("pictures.stamp").Stamp(scene, settings, 12, 1.0, False, {"a-Chair": "Red chair"}, {"server": "1"})
 
 
 # --- in files ---
@@ -56,7 +56,7 @@ def test_every_format_that_keeps_texts_holds_what_was_asked_for(addon, scene, se
     box("Stühl", "chair").neural_assets.asset_name = "Rot 椅子"
     scene.neural_assets.seed, scene.neural_assets.background = 41, "room"
     scene.frame_set(9)
-    found = addon("stamp").Stamp.from_file(rendered(scene, file_format))
+    found = addon("pictures.stamp").Stamp.from_file(rendered(scene, file_format))
     (request,) = server.wait_for("render")
     assert asdict(found.scene) == asdict(request.scene) and asdict(found.settings) == asdict(request.settings)
     assert found.names == {"chair": "Rot 椅子", "room": ""} and (found.frame, found.view) == (9, False)
@@ -71,7 +71,7 @@ def test_every_frame_of_an_animation_has_its_own(addon, scene, server, box, tmp_
     scene.neural_assets.seed, scene.neural_assets.noise = 5, "FRAME"
     scene.frame_end, scene.frame_step, scene.render.filepath = 3, 2, str(tmp_path / "f_")
     bpy.ops.render.render(animation=True)
-    found = [addon("stamp").Stamp.from_file(tmp_path / f"f_000{n}.png") for n in (1, 3)]
+    found = [addon("pictures.stamp").Stamp.from_file(tmp_path / f"f_000{n}.png") for n in (1, 3)]
     assert [s.settings.seed for s in found] == [6, 8] and [s.frame for s in found] == [1, 3]
     assert [s.scene.placements[0].box.pose[3] for s in found] == pytest.approx([0, 2])
 
@@ -81,7 +81,7 @@ def test_a_render_that_failed_is_not_stamped_on_the_next(addon, scene, server, b
     scene.neural_assets.seed = 1
     path = rendered(scene)
     scene.neural_assets.seed = 2
-    assert addon("stamp").Stamp.from_file(rendered(scene)).settings.seed == 2 and path.exists()
+    assert addon("pictures.stamp").Stamp.from_file(rendered(scene)).settings.seed == 2 and path.exists()
 
 
 def test_the_largest_stamp_fits_into_a_jpegs_comment(addon, stamp):
@@ -100,12 +100,12 @@ def test_the_largest_stamp_fits_into_a_jpegs_comment(addon, stamp):
 
 
 def test_text_and_back(addon, stamp):
-    assert addon("stamp").Stamp.from_text(stamp.to_text()) == stamp
+    assert addon("pictures.stamp").Stamp.from_text(stamp.to_text()) == stamp
 
 
 def test_what_a_newer_contract_adds_is_left_out(addon, stamp):
     text = stamp.to_text().replace('"steps":3', '"steps":3,"mood":"blue"')
-    assert addon("stamp").Stamp.from_text(text) == stamp
+    assert addon("pictures.stamp").Stamp.from_text(text) == stamp
 
 
 @pytest.mark.parametrize(
@@ -129,13 +129,13 @@ def test_damaged_stamps_are_refused_with_a_sentence(addon, stamp, old, new, word
     text = stamp.to_text()
     assert old in text
     with pytest.raises(ValueError, match=words):
-        addon("stamp").Stamp.from_text(text.replace(old, new))
+        addon("pictures.stamp").Stamp.from_text(text.replace(old, new))
 
 
 @pytest.mark.parametrize("text", ["", "null", "7", "[]", '"x"', "{}", "[" * 100_000, '{"form": 1}'])
 def test_foreign_texts_are_refused(addon, text):
     with pytest.raises(ValueError, match="damaged"):
-        addon("stamp").Stamp.from_text(text)
+        addon("pictures.stamp").Stamp.from_text(text)
 
 
 # --- texts in files, without Blender's help ---
@@ -168,9 +168,9 @@ def _exr(*attributes: tuple[bytes, bytes, bytes]) -> bytes:
 )
 def test_texts_are_found(addon, tmp_path, make):
     path = tmp_path / "a.picture"
-    path.write_bytes(make(addon("picture_text").png_chunk))
-    assert addon("picture_text").read_text(path, "Key") == "Text"
-    assert addon("picture_text").read_text(path, "Other") is None
+    path.write_bytes(make(addon("pictures.picture_text").png_chunk))
+    assert addon("pictures.picture_text").read_text(path, "Key") == "Text"
+    assert addon("pictures.picture_text").read_text(path, "Other") is None
 
 
 @pytest.mark.parametrize(
@@ -195,21 +195,21 @@ def test_texts_are_found(addon, tmp_path, make):
 )
 def test_damaged_and_other_files_are_refused(addon, tmp_path, make, words):
     path = tmp_path / "a.picture"
-    path.write_bytes(make(addon("picture_text").png_chunk))
+    path.write_bytes(make(addon("pictures.picture_text").png_chunk))
     with pytest.raises(ValueError, match=words):
-        addon("picture_text").read_text(path, "Key")
+        addon("pictures.picture_text").read_text(path, "Key")
 
 
 def test_a_huge_packed_text_does_not_fill_the_memory(addon, tmp_path):
-    path, chunk = tmp_path / "a.png", addon("picture_text").png_chunk
+    path, chunk = tmp_path / "a.png", addon("pictures.picture_text").png_chunk
     path.write_bytes(_png(chunk(b"zTXt", b"Key\0\0" + zlib.compress(b"x" * (64 << 20))), chunk(b"IEND", b"")))
-    assert len(addon("picture_text").read_text(path, "Key")) == addon("picture_text").MAX_TEXT
+    assert len(addon("pictures.picture_text").read_text(path, "Key")) == addon("pictures.picture_text").MAX_TEXT
 
 
 def test_no_file_and_a_folder_are_refused(addon, tmp_path):
     for path in (tmp_path / "none.png", tmp_path):
         with pytest.raises(ValueError, match="cannot be read"):
-            addon("picture_text").read_text(path, "Key")
+            addon("pictures.picture_text").read_text(path, "Key")
 
 
 # --- back into the scene ---
@@ -217,7 +217,7 @@ def test_no_file_and_a_folder_are_refused(addon, tmp_path):
 
 def _state(scene) -> dict[str, object]:
     """Everything that a picture depends on, as the server would get it."""
-    reader = part("reader")
+    reader = part("scene.reader")
     picture, settings = reader.read_render(bpy.context.evaluated_depsgraph_get())
     return {"settings": settings, "camera": picture.camera, **{p.name: p for p in picture.placements}}
 
@@ -301,7 +301,7 @@ def test_what_the_picture_does_not_know_is_left_alone(scene, furnished, box):
 
 
 def test_a_picture_of_a_view_does_not_set_the_render_size(addon, scene, stamp, tmp_path):
-    path, text = tmp_path / "a.png", addon("picture_text")
+    path, text = tmp_path / "a.png", addon("pictures.picture_text")
     view = replace(stamp, view=True)
     path.write_bytes(_png(text.png_text("Neural Assets", view.to_text()), text.png_chunk(b"IEND", b"")))
     scene.render.resolution_x = 500
@@ -348,7 +348,7 @@ def test_what_keyframes_will_undo_and_what_was_added_is_said(addon, scene, furni
     lamp.keyframe_insert("location", frame=1)
     scene.camera.keyframe_insert("location", frame=1)
     bpy.data.objects["Chair"].name = "Sessel"
-    stamp = addon("stamp").Stamp.from_file(path)
-    restored = addon("restoring").restore(bpy.context, stamp, boxes=True, camera=True, settings=True)
+    stamp = addon("pictures.stamp").Stamp.from_file(path)
+    restored = addon("pictures.restoring").restore(bpy.context, stamp, boxes=True, camera=True, settings=True)
     assert restored.made == ("Chair",) and set(restored.keyed) == {"Lamp", "Camera"} and restored.others == ("Sessel",)
     assert restored.words.startswith("Restored. Added: Chair. Animated, so that the next frame moves them again:")

@@ -34,7 +34,7 @@ def test_the_renders_camera_is_the_backgrounds(room, scene, metres: float):
     scene.unit_settings.scale_length = metres
     assert bpy.ops.neural_assets.view_background() == {"FINISHED"}
     bpy.context.view_layer.update()
-    sent, settings = part("reader").read_render(bpy.context.evaluated_depsgraph_get())
+    sent, settings = part("scene.reader").read_render(bpy.context.evaluated_depsgraph_get())
     assert np.allclose(sent.camera.intrinsics, LENS, atol=1e-5)
     assert np.allclose(sent.camera.world_to_camera, MATRIX, atol=1e-4)
     assert (settings.width, settings.height) == (640, 480)

@@ -40,7 +40,7 @@ def _a_3d_view(camera: bpy.types.Object) -> bpy.types.SpaceView3D:
 def view(addon, scene):
     """A viewport looking through the camera; `context` may be changed, `update()` is a change of the scene."""
     engine = Engine()
-    viewport = addon("viewport").Viewport(engine)
+    viewport = addon("rendering.viewport").Viewport(engine)
     region_data = SimpleNamespace(
         view_perspective="CAMERA", view_matrix=Matrix.Identity(4), window_matrix=Matrix.Identity(4)
     )
@@ -71,7 +71,7 @@ def test_a_change_is_drafted_shown_and_refined(scene, server, box, view):
 
 
 def test_pictures_keep_the_shape_of_the_frame(addon):
-    fitted, frame = addon("reader").fitted, addon("camera").Frame
+    fitted, frame = addon("scene.reader").fitted, addon("scene.camera").Frame
     assert fitted(frame(1920, 1080), 256) == frame(256, 144)
     assert fitted(frame(1080, 1920), 256) == frame(144, 256)
     assert fitted(frame(100, 100, 2.0), 100) == frame(64, 100), "pixels twice as high, and no side below 64"
@@ -141,20 +141,20 @@ def test_a_viewport_without_engine_stops_by_itself(addon, scene, server, box, vi
     box()
     view.update()
     viewport, view.engine = view.viewport, None
-    until(lambda: viewport not in addon("session").views or viewport._engine() is not None)
+    until(lambda: viewport not in addon("connection.session").views or viewport._engine() is not None)
 
 
 def test_the_picture_lies_in_the_cameras_frame(addon, scene, view):
-    depsgraph, viewport = bpy.context.evaluated_depsgraph_get(), addon("viewport")
+    depsgraph, viewport = bpy.context.evaluated_depsgraph_get(), addon("rendering.viewport")
     projection = scene.camera.calc_matrix_camera(depsgraph, x=96, y=64)
     view.context.region_data.window_matrix = Matrix.Diagonal((0.5, 0.5, 1, 1)) @ projection
-    frame = addon("camera").frame_of(scene.render)
-    camera = addon("reader").read_camera(depsgraph, scene.camera, frame)
+    frame = addon("scene.camera").frame_of(scene.render)
+    camera = addon("scene.reader").read_camera(depsgraph, scene.camera, frame)
     assert viewport._rectangle(view.context, camera) == pytest.approx((75, 50, 225, 150), abs=0.01)
 
 
 def test_the_picture_of_a_free_view_fills_it_and_keeps_its_place_while_the_region_is_resized(addon, view):
-    viewport, api = addon("viewport"), addon("protocol.api")
+    viewport, api = addon("rendering.viewport"), addon("protocol.api")
     where = Matrix.Identity(4)
     view.context.region_data.window_matrix = Matrix(((2, 0, 0, 0), (0, 3, 0, 0), (0, 0, -1, -0.2), (0, 0, -1, 0)))
     camera = api.Camera((1, 1.5, 0.5, 0.5), where)
@@ -177,7 +177,7 @@ def test_a_moving_hand_is_followed_to_its_last_place(scene, server, box, view):
 
 def test_quick_redraws_do_not_put_the_look_for_answers_off(addon, monkeypatch):
     """Blender's timer is played: nothing runs it here."""
-    session = addon("session")
+    session = addon("connection.session")
     timers = SimpleNamespace(is_registered=lambda f: True, unregister=lambda f: None)
     timers.register = lambda *_, **options: made.append(options)
     made = []
@@ -215,15 +215,15 @@ def test_disconnecting_stops_the_view_until_it_is_told_to_go_on(addon, scene, se
     view.update()
     until(lambda: view.viewport.words == "Done")
     bpy.ops.neural_assets.disconnect()
-    addon("session").tick()
+    addon("connection.session").tick()
     count = len(server.requests)
     thing.location.x += 1
     view.update()
-    addon("session").tick()
+    addon("connection.session").tick()
     assert "Live stopped" in view.viewport.words and len(server.requests) == count
-    assert not addon("session").bridge.is_wanted, "the view must not connect again by itself"
+    assert not addon("connection.session").bridge.is_wanted, "the view must not connect again by itself"
     view.viewport.live.go_on()
-    addon("session").bridge.connect(server.address)
+    addon("connection.session").bridge.connect(server.address)
     until(lambda: view.viewport.words == "Done")
 
 
@@ -247,7 +247,7 @@ def test_what_this_3d_view_hides_leaves_its_picture(scene, server, box, view):
 def test_two_views_ask_for_pictures_of_their_own(addon, scene, server, box, view):
     box()
     engine = Engine()
-    other = addon("viewport").Viewport(engine)
+    other = addon("rendering.viewport").Viewport(engine)
     context = SimpleNamespace(**vars(view.context))
     context.region_data = SimpleNamespace(
         view_perspective="PERSP",
@@ -268,6 +268,6 @@ def test_a_long_sentence_in_the_corner_is_wrapped(addon, scene, server, box, vie
     view.context.region_data.view_perspective = "ORTHO"
     view.update()
     view.viewport.draw(view.context, bpy.context.evaluated_depsgraph_get())
-    addon("session").tick()
+    addon("connection.session").tick()
     lines = view.engine.words.split("\n")
     assert " ".join(lines) == view.viewport.words and len(lines) > 1 and max(map(len, lines)) <= 30

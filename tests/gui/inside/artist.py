@@ -56,7 +56,7 @@ class Artist:
 
     @property
     def bridge(self) -> object:
-        return self.part("session").bridge
+        return self.part("connection.session").bridge
 
     def windows_areas(self, kind: str = "VIEW_3D") -> list[tuple[bpy.types.Window, bpy.types.Area]]:
         windows = bpy.context.window_manager.windows
@@ -130,8 +130,8 @@ class Artist:
 
     def live_views(self) -> list:
         """The `LiveView` of every rendered viewport."""
-        kind = self.part("viewport").Viewport
-        return [view.live for view in self.part("session").views if isinstance(view, kind)]
+        kind = self.part("rendering.viewport").Viewport
+        return [view.live for view in self.part("connection.session").views if isinstance(view, kind)]
 
     # --- patience ---
 
@@ -176,7 +176,7 @@ class Artist:
 
     def wanted(self, number: int = 0) -> int:
         """The digest of the scene as a view should show it now, read anew."""
-        viewport, reader = self.part("viewport"), self.part("reader")
+        viewport, reader = self.part("rendering.viewport"), self.part("scene.reader")
         depsgraph = bpy.context.evaluated_depsgraph_get()
         with self.in_view(number):
             camera, _ = viewport._camera_and_frame(bpy.context, depsgraph)

@@ -43,7 +43,7 @@ def server_states_seen(artist: Artist) -> Pauses:
     yield from artist.open_sidebar()
     yield 0.5
     yield from artist.look("offline")
-    target = artist.part("bridge").Target
+    target = artist.part("connection.target").Target
     slow, broken = ("-c", "import time; time.sleep(20)"), ("-c", "raise SystemExit('There are no weights here.')")
     known = {"folder": "/tmp", "logs": "/tmp", "installed": True}
     bridge.target = target(command=(sys.executable, *slow), **known)
@@ -70,7 +70,7 @@ def queue_shown(artist: Artist) -> Pauses:
         events.JobInfo(7, "blender", "sequence", "shot_010", waiting, 1, True, "job", 24, 3),
         events.JobInfo(8, "blender", "encode", "Chair, Lamp", waiting, 2, True),
     )
-    session = artist.part("session")
+    session = artist.part("connection.session")
     seen, session._panel_is_seen = session._panel_is_seen, lambda: False  # the fake server has no queue
     try:
         bridge.status = dataclasses.replace(bridge.status, jobs=jobs, memory_bytes=1_500_000_000)

@@ -65,8 +65,8 @@ def pictures_compared(artist: Artist) -> Pauses:
     with artist.in_view():
         bpy.ops.neural_assets.history_compare("INVOKE_DEFAULT")
     yield 0.5
-    compare, comparing = artist.part("operators.compare"), artist.part("comparing")
-    margin = comparing.MARGIN * artist.part("strokes").scale()
+    compare, comparing = artist.part("operators.compare"), artist.part("drawing.comparing")
+    margin = comparing.MARGIN * artist.part("drawing.strokes").scale()
     place = comparing.fitted(480 / 320, compare.inside(artist.area()), margin)
     region = artist.region()
     front = artist.on_screen(region, place[0] + across * (place[2] - place[0]), place[3] - down * (place[3] - place[1]))

@@ -12,7 +12,7 @@ _TILE = (50, 60)  # pixels from the upper left corner of the browser to the midd
 def _browser(artist: Artist, catalog: str) -> Pauses:
     """The lower half of the 3D view becomes an Asset Browser that shows a catalog of our library."""
     artist.bridge.close()  # without a server the library has the gallery
-    library, gallery = artist.part("library"), artist.part("gallery").read()
+    library, gallery = artist.part("assets.library"), artist.part("assets.gallery").read()
     files = [library.folder() / library.file_name(info) for info, _ in gallery.values()]
     yield from artist.until(lambda: files and all(file.exists() for file in files), "the library is made", 60)
     with artist.in_view():
@@ -46,7 +46,7 @@ def asset_dragged(artist: Artist) -> Pauses:
     yield 0.5
     yield from artist.look("on-the-floor")
     (box,) = _boxes(artist)
-    info, _ = artist.part("gallery").read()[box.neural_assets.asset]
+    info, _ = artist.part("assets.gallery").read()[box.neural_assets.asset]
     assert max(abs(a - b) for a, b in zip(box.dimensions, info.size, strict=True)) < 1e-3
     assert abs(box.location.z) < 1e-3 and (box.location.xy - artist.scene.cursor.location.xy).length < 1.5
 
@@ -77,7 +77,7 @@ def asset_dragged_in_decimetres(artist: Artist) -> Pauses:
         bpy.ops.ed.undo_push(message="Decimetres")
     yield from _browser(artist, "Neural Assets/Gallery/Objects")
     yield from artist.drag(_first_tile(artist), artist.place_of((0, 0, 0)))
-    gallery = artist.part("gallery").read()
+    gallery = artist.part("assets.gallery").read()
 
     def is_true() -> bool:
         sizes = [(thing.dimensions, gallery[thing.neural_assets.asset][0].size) for thing in _boxes(artist)]
@@ -98,7 +98,7 @@ def background_dragged(artist: Artist) -> Pauses:
     yield from artist.until(lambda: settings().background, "the scene has a background")
     yield 0.3
     yield from artist.look("background")
-    assert settings().background in artist.part("gallery").read() and settings().background_name
+    assert settings().background in artist.part("assets.gallery").read() and settings().background_name
     assert artist.scene.world.name == world and len(bpy.data.worlds) == 1
     yield from artist.key("ctrl+z")
     yield from artist.until(lambda: not settings().background, "one step back")

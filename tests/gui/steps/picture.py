@@ -154,7 +154,7 @@ def objects_encoded(artist: Artist) -> Pauses:
     yield 0.5
     plain = yield from artist.look("plain")
     artist.scene.neural_assets.show_masks = True
-    masks = artist.part("masks")
+    masks = artist.part("reference.masks")
     yield from artist.until(lambda: masks.mask(artist.scene.objects["Box"].neural_assets.asset), "the mask is there")
     yield 0.5
     tinted = yield from artist.look("tinted")

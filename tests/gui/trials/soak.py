@@ -32,7 +32,7 @@ class Soak:
 
     def __init__(self, artist: Artist) -> None:
         self.artist, self.random = artist, random.Random(artist.settings["seed"])
-        self.watch = Stopwatch(os.path.dirname(str(artist.part("session").__file__)))
+        self.watch = Stopwatch(os.path.dirname(str(artist.part("identity").__file__)))
         self.ends = Ends()
         self.away = 0  # actions until the server is as it should be again
         self.done: dict[str, int] = {}

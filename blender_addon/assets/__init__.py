@@ -1,0 +1,1 @@
+"""The assets of the server's store in Blender: Asset Browser, thumbnails, files, and which are missing."""

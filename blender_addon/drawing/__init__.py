@@ -1,0 +1,1 @@
+"""What is drawn over 3D views: marks of boxes, two pictures compared, lines and words."""

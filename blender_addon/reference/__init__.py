@@ -1,0 +1,1 @@
+"""From the reference picture to its camera and its boxes."""

@@ -1,0 +1,1 @@
+"""Blender's scene as the contract takes it: camera, boxes, settings."""
