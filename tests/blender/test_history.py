@@ -319,9 +319,8 @@ def test_the_pictures_panels_show_every_setting(addon, scene, server):
 def test_left_of_the_divider_is_one_picture_and_right_of_it_the_other(addon):
     assert addon("compat").can_draw_without_window()
     size, colours = (300, 200), ((200, 40, 90), (30, 120, 60))
-    comparison = addon("drawing.comparing").Comparison(
-        *(np.full((64, 96, 3), c, np.uint8) for c in colours), ("a", "b")
-    )
+    pictures = [np.full((64, 96, 3), colour, np.uint8) for colour in colours]
+    comparison = addon("drawing.comparing").Comparison(*pictures, ("a", "b"))
     left, bottom, right, top = comparison.rectangle((0, 0, *size))
     comparison.move(left + 0.25 * (right - left), (0, 0, *size))
     target = gpu.types.GPUOffScreen(*size, format="RGBA32F")
