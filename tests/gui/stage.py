@@ -1,11 +1,12 @@
 """What stands beside a windowed Blender: the fake server, and eyes that compare screenshots.
 
 Blender's side calls the methods of `Stage` over a local connection (`inside/line.py`): its own Python has neither
-Pillow nor the server. Values that go over it are plain.
+Pillow nor the server. What goes over it is JSON.
 """
 
 from __future__ import annotations
 
+import json
 import secrets
 import shutil
 import threading
@@ -139,13 +140,14 @@ class Stage:
         with connection:
             while True:
                 try:
-                    name, arguments = connection.recv()
+                    name, arguments = json.loads(connection.recv_bytes())
                 except (EOFError, OSError):
                     return
                 try:
-                    connection.send((True, getattr(self, name)(*arguments)))
+                    told = json.dumps({"answer": getattr(self, name)(*arguments)})
                 except Exception as error:  # goes to the step that asked
-                    connection.send((False, f"{type(error).__name__}: {error}"))
+                    told = json.dumps({"problem": f"{type(error).__name__}: {error}"})
+                connection.send_bytes(told.encode())
 
 
 def _different(first: np.ndarray, second: np.ndarray) -> np.ndarray:

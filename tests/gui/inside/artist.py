@@ -172,7 +172,8 @@ class Artist:
 
     def shown(self, screenshot: str, number: int = 0) -> tuple[int, int]:
         """(digest, steps) of the fake server's picture that a view shows."""
-        return self.stage.mark(screenshot, self.picture_rectangle(number))
+        digest, steps = self.stage.mark(screenshot, self.picture_rectangle(number))
+        return digest, steps
 
     def wanted(self, number: int = 0) -> int:
         """The digest of the scene as a view should show it now, read anew."""

@@ -36,7 +36,7 @@ def still(artist: Artist) -> Pauses:
     asked = artist.stage.requests("render")
     assert len(asked) == 1 and (asked[0]["width"], asked[0]["height"]) == (width, height)
     assert asked[0]["boxes"] == ["Left", "Right"]
-    assert artist.stage.mark(_saved(artist), (0, 0, width, height)) == (asked[0]["digest"], asked[0]["steps"])
+    assert artist.stage.mark(_saved(artist), (0, 0, width, height)) == [asked[0]["digest"], asked[0]["steps"]]
 
 
 def still_stopped(artist: Artist) -> Pauses:
