@@ -25,6 +25,7 @@ from .history import Entry, History
 from .stamp import Stamp
 
 FOLDER = "history"  # in the folder that Blender gives an extension for the user's files
+_ICONS = 64  # thumbnails in memory, a quarter of a megabyte each: of the newest pictures and the chosen one
 
 problem = ""  # why the last picture was not kept
 _jobs: queue.SimpleQueue[Callable[[], object] | None] = queue.SimpleQueue()
@@ -130,6 +131,7 @@ def sync() -> None:
         item.pinned, item.path = entry.pinned, str(entry.path)
     ids = [entry.id for entry in entries]
     manager.neural_assets_history_index = 0 if was_newest or chosen not in ids else ids.index(chosen)
+    _forget_icons({*ids[:_ICONS], chosen} & set(ids))
     session.redraw_panels()
 
 
@@ -147,6 +149,13 @@ def icon(item: HistoryItem) -> int:
     if item.name not in _icons:
         _icons.load(item.name, item.path, "IMAGE")
     return _icons[item.name].icon_id
+
+
+def _forget_icons(kept: set[str]) -> None:
+    """All but these; one that is looked at again is loaded again."""
+    if _icons is not None:
+        for name in set(_icons) - kept:
+            del _icons[name]
 
 
 def words(entry: Entry) -> str:

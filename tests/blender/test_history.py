@@ -151,6 +151,26 @@ def test_a_finished_still_is_in_the_list_with_its_thumbnail(addon, kept, stamp):
     assert entry.id in addon("pictures.keeping")._icons
 
 
+def test_thumbnails_in_memory_are_few(addon, kept, stamp, monkeypatch):  # noqa: F811
+    manager, keeping = bpy.context.window_manager, addon("pictures.keeping")
+    monkeypatch.setattr(keeping, "_ICONS", 2)
+    for n in range(5):
+        keeping.keep(noise(n, 16), stamp)
+        kept()
+        for item in manager.neural_assets_history:
+            keeping.icon(item)
+    manager.neural_assets_history_index = 4
+    oldest = manager.neural_assets_history[4].name
+    keeping.keep(noise(9, 16), stamp)
+    first, second, *_ = (entry.id for entry in kept())
+    assert set(keeping._icons) == {second, oldest}, "of the newest two, as far as seen, and the chosen one"
+    keeping.history().delete(second)
+    keeping.changed()
+    assert second not in keeping._icons
+    keeping.icon(manager.neural_assets_history[0])
+    assert first in keeping._icons
+
+
 def test_the_lists_choice_stays_when_newer_ones_come(addon, kept, stamp):  # noqa: F811
     manager, keeping = bpy.context.window_manager, addon("pictures.keeping")
     for n in range(3):
