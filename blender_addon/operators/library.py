@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import bpy
-from bpy.props import CollectionProperty, StringProperty
+from bpy.props import BoolProperty, CollectionProperty, StringProperty
 
 from ..assets import asset_file, library, missing
 from ..connection.session import bridge
@@ -39,10 +39,11 @@ class RenameAsset(_OnAsset, bpy.types.Operator):
 
     def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> Result:
         self.name = self.info.name
-        return context.window_manager.invoke_props_dialog(self)
+        return context.window_manager.invoke_props_dialog(self, confirm_text="Rename")
 
     def draw(self, context: bpy.types.Context) -> None:
-        self.layout.prop(self, "name")
+        self.layout.activate_init = True  # so that the name can be typed at once
+        self.layout.prop(self, "name", text="")
 
     def steps(self, context: bpy.types.Context) -> Steps:
         if not self.name.strip():
@@ -61,12 +62,12 @@ class DeleteAsset(_OnAsset, bpy.types.Operator):
 
     def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> Result:
         use = next((use for use in missing.used() if use.asset == self.asset), None)
-        here = f"This file uses it: {use.words.rpartition(', ')[2]}." if use else "This file does not use it."
+        here = f"Used by {use.words.rpartition(', ')[2]} of this file," if use else "Not used by this file,"
         return context.window_manager.invoke_confirm(
             self,
             event,
             title=f"Delete '{self.info.name}' from the store?",
-            message=f"{here} Other files may.",
+            message=f"{here} perhaps by others. This cannot be undone.",
             confirm_text="Delete",
         )
 
@@ -86,6 +87,7 @@ class ExportAsset(_OnAsset, bpy.types.Operator):
         name="File", description="Where the asset is written", subtype="FILE_PATH", options={"SKIP_SAVE"}
     )
     filter_glob: StringProperty(default=f"*{asset_file.SUFFIX}", options={"HIDDEN"})
+    hide_props_region: BoolProperty(default=True, options={"HIDDEN"})  # beside the files
 
     def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> Result:
         self.filepath = bpy.path.clean_name(self.info.name, replace=" ") + asset_file.SUFFIX
@@ -112,6 +114,7 @@ class ImportAssets(Conversation, bpy.types.Operator):
     directory: StringProperty(subtype="DIR_PATH", options={"SKIP_SAVE", "HIDDEN"})
     files: CollectionProperty(type=bpy.types.OperatorFileListElement, options={"SKIP_SAVE", "HIDDEN"})
     filter_glob: StringProperty(default=f"*{asset_file.SUFFIX}", options={"HIDDEN"})
+    hide_props_region: BoolProperty(default=True, options={"HIDDEN"})  # beside the files
 
     @sentences
     def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> Result:

@@ -57,9 +57,13 @@ class FilePanel(Sidebar):
 
 
 def chosen() -> AssetInfo | None:
-    """The asset that the panel shows: the chosen one if the search finds it, else the first that it finds."""
+    """The asset that the panel shows: the chosen one if the search finds it, else the first that it finds, which is
+    kept as the chosen one when a new name moves it in the list."""
+    global _chosen
     found = _found()
-    return next((info for info in found if info.id == _chosen), found[0] if found else None)
+    info = next((info for info in found if info.id == _chosen), found[0] if found else None)
+    _chosen = info.id if info is not None else _chosen
+    return info
 
 
 def _draw_asset(layout: bpy.types.UILayout, info: AssetInfo) -> None:

@@ -28,7 +28,7 @@ _ICONS = {
     ServerState.REFUSED: "CANCEL",
 }
 _JOB_NAMES = {"encode": "Encode", "render": "Render", "sequence": "Sequence"}
-_CLIENTS = {"blender": "another Blender", "": "nobody who is here"}
+_CLIENTS = {"blender": "other Blender", "": "nobody here"}
 _UNITS = ((1 << 30, "GB"), (1 << 20, "MB"))
 
 
@@ -128,7 +128,7 @@ def size(number: int) -> str:
 
 
 def job_words(job: JobInfo) -> str:
-    """ "Sequence shot_010, 3 of 24", "Render 1024 x 768, of another Blender"."""
+    """ "Sequence shot_010, 3 of 24", "Render 1024 x 768, other Blender"."""
     kind = translated(_JOB_NAMES.get(job.kind, job.kind))
     words = f"{kind} {Path(job.name).name}".strip()
     if job.kind == "sequence":
@@ -137,7 +137,7 @@ def job_words(job: JobInfo) -> str:
     if job.own:
         return words
     client = _CLIENTS.get(job.client, job.client)
-    return translated("{job}, of {client}").format(job=words, client=translated(client))
+    return f"{words}, {translated(client)}"
 
 
 CLASSES = (ServerPanel, QueuePanel)

@@ -9,6 +9,7 @@ import bpy
 import gpu
 import numpy as np
 
+from .. import colour, compat
 from ..connection.session import bridge, hurry
 from ..drawing import strokes, textures
 from ..drawing.picture_view import PictureView
@@ -21,11 +22,12 @@ TINTS: tuple[strokes.Colour, ...] = (
 )  # fmt: skip
 _FILL, _OUTLINE = 0.4, 1.0  # opacity
 _KEPT = 64  # masks at most
-_ROWS = 384  # at least, of what is drawn
+_SIDES = (64, 128, 256, 512, 1024)  # pixels of what is drawn: the next to its size on the screen
+_RIM = 2  # of these pixels
 
 _found: dict[str, Mask] = {}
 _asked: dict[str, int] = {}
-_textures: dict[tuple[str, int], gpu.types.GPUTexture] = {}
+_textures: dict[tuple[str, int, int], gpu.types.GPUTexture] = {}  # by asset, tint and side
 
 
 def mask(asset: str) -> Mask | None:
@@ -65,21 +67,27 @@ def draw_masks(scene: bpy.types.Scene, view: PictureView) -> None:
         found = mask(thing.neural_assets.asset)
         if found is None or len(found.rectangle) != 4 or not found.mask.any():
             continue
-        tint = number % len(TINTS)
-        key = (thing.neural_assets.asset, tint)
-        if key not in _textures:
-            _textures[key] = textures.upload(tinted(found.mask, TINTS[tint]))
         left, top, right, bottom = found.rectangle
         corners = view.to_pixels(np.array([[left, bottom], [right, top]]))
-        textures.draw(_textures[key], (*corners[0], *corners[1]))
+        size = max(corners[1] - corners[0])
+        side = next((side for side in _SIDES if side >= size), _SIDES[-1])
+        key = (thing.neural_assets.asset, number % len(TINTS), side)
+        if key not in _textures:
+            _textures[key] = textures.upload(tinted(found.mask, TINTS[number % len(TINTS)], side))
+        gpu.state.blend_set("ALPHA_PREMULT")
+        compat.draw_over(_textures[key], (*corners[0], *corners[1]))
+        gpu.state.blend_set("NONE")
 
 
-def tinted(mask: np.ndarray, tint: strokes.Colour) -> np.ndarray:
-    """uint8 [h, w], top row first -> float32 premultiplied RGBA [h, w, 4], bottom row first: a fill and an outline."""
-    inside = _finer(_finer(mask.astype(np.float32)).T).T > 127
-    core = _smaller(_smaller(inside))
-    alpha = np.where(inside, np.where(core, _FILL, _OUTLINE), 0.0)
-    return np.concatenate([alpha[..., None] * tint, alpha[..., None]], -1)[::-1].astype(np.float32)
+def tinted(mask: np.ndarray, tint: strokes.Colour, side: int) -> np.ndarray:
+    """A fill and an outline: uint8 [h, w], top row first -> float32 scene-linear premultiplied RGBA [side, side, 4],
+    bottom row first. tint: sRGB."""
+    inside = _sampled(_sampled(mask.astype(np.float32), side).T, side).T > 127
+    core = inside
+    for _ in range(_RIM):
+        core = _smaller(core)
+    alpha = np.where(inside, np.where(core, _FILL, _OUTLINE), 0.0)[::-1, :, None]
+    return (alpha * colour.linear_rows(np.uint8([[np.round(255 * np.array(tint))]]))).astype(np.float32)
 
 
 def _smaller(inside: np.ndarray) -> np.ndarray:
@@ -88,10 +96,10 @@ def _smaller(inside: np.ndarray) -> np.ndarray:
     return inside & padded[:-2, 1:-1] & padded[2:, 1:-1] & padded[1:-1, :-2] & padded[1:-1, 2:]
 
 
-def _finer(mask: np.ndarray) -> np.ndarray:
-    """More rows between the rows [h, w] of a small mask, so that its outline is thin and smooth."""
+def _sampled(mask: np.ndarray, rows: int) -> np.ndarray:
+    """[h, w] -> [rows, w], straight between the rows, so that the outline of a small mask is thin and smooth."""
     height = len(mask)
-    places = np.linspace(0, height - 1, max(height, _ROWS))
+    places = np.linspace(0, height - 1, rows)
     above = np.minimum(places.astype(int), max(height - 2, 0))
     share = (places - above)[:, None]
     return mask[above] * (1 - share) + mask[np.minimum(above + 1, height - 1)] * share

@@ -1,7 +1,7 @@
 """The texts in other languages, one module for each: TEXTS maps the English text to its translation.
 
 Blender itself translates labels, tooltips and what layouts show. Only what is put together here goes through
-`translated`: "Render {size}, of {client}" is translated before its names are filled in.
+`translated`: "{job}, {finished} of {frames}" is translated before its names are filled in.
 """
 
 from __future__ import annotations

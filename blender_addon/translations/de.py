@@ -25,8 +25,7 @@ TEXTS = {
     "Queue": "Warteschlange",
     "Cancel job": "Auftrag abbrechen",
     "{job}, {finished} of {frames}": "{job}, {finished} von {frames}",
-    "{job}, of {client}": "{job}, von {client}",
-    "another Blender": "einem anderen Blender",
+    "other Blender": "anderes Blender",
     "Choose the project's folder, in which install.py lies": "Ordner des Projekts wählen, in dem install.py liegt",
     "The server is not installed. Its packages come from the internet": (
         "Der Server ist nicht installiert. Seine Pakete kommen aus dem Internet"

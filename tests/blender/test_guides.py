@@ -72,7 +72,7 @@ def test_a_mask_lies_in_its_rectangle(addon, paper):
     shape = np.full((10, 10), 255, np.uint8)
 
     def paint() -> None:
-        draw.draw(draw.upload(masks.tinted(shape, (0.0, 0.0, 1.0))), (60.0, 40.0, 180.0, 120.0))
+        draw.draw(draw.upload(masks.tinted(shape, (0.0, 0.0, 1.0), 128)), (60.0, 40.0, 180.0, 120.0))
 
     seen = paper(paint, 0.5)
     assert (seen[80, 120] - 0.5)[2] > 0.1 > (seen[80, 120] - 0.5)[0], "blue in the middle"

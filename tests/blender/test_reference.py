@@ -247,11 +247,11 @@ def test_masks_belong_to_the_picture_and_the_asset_that_they_were_made_of(addon,
 def test_a_mask_is_tinted_with_an_outline_as_thin_as_that_of_a_fine_one(addon):
     shape = np.zeros((6, 7), np.uint8)
     shape[1:5, 2:6] = 255
-    rows = addon("reference.masks").tinted(shape, (1.0, 0.5, 0.0))[::-1]
+    rows = addon("reference.masks").tinted(shape, (1.0, 0.5, 0.0), 256)[::-1]
     height, width = rows.shape[:2]
     middle = rows[height // 2, :, 3]
-    assert min(height, width) >= 256 and not rows[0].any() and not rows[:, : width // 7].any()
+    assert (height, width) == (256, 256) and not rows[0].any() and not rows[:, : width // 7].any()
     assert middle[width // 2] == pytest.approx(0.4) and 2 <= (middle > 0.9).sum() <= 4, "a thin rim at either side"
-    assert rows[height // 2, width // 2] == pytest.approx(0.4 * np.array([1.0, 0.5, 0.0, 1.0]), abs=1e-6)
-    fine = addon("reference.masks").tinted(np.full((600, 500), 255, np.uint8), (1.0, 1.0, 1.0))
-    assert fine.shape == (600, 500, 4), "a fine one stays as it is"
+    assert rows[height // 2, width // 2] == pytest.approx(0.4 * np.array([1.0, 0.2159, 0.0, 1.0]), abs=1e-3), "linear"
+    fine = addon("reference.masks").tinted(np.full((600, 500), 255, np.uint8), (1.0, 1.0, 1.0), 64)[::-1, :, 3]
+    assert fine.shape == (64, 64) and (fine[32] > 0.9).sum() == 4, "a fine one that is drawn small has as wide a rim"

@@ -286,7 +286,7 @@ def queue(addon, server):
 def test_the_queue_shows_every_job_and_cancels_own_ones(addon, server, queue):
     layout = Layout()
     text = shown(addon("panels.server").QueuePanel, layout)
-    assert "Render 1920 x 1080, of another Blender" in text
+    assert "Render 1920 x 1080, other Blender" in text
     assert "Encode Chair, Lamp" in text and "Sequence shot_010, 3 of 24" in text and "view 18-1" not in text
     buttons = layout.all("neural_assets.cancel_job")
     assert [(button.request, button.job) for button in buttons] == [(7, ""), (8, "job-1")]

@@ -24,7 +24,7 @@ def test_labels_tooltips_and_words_are_found(extract):
     assert len(found) > 250
     for text in ("Load reference picture", "Steps of the sampler for renders and for the resting view", "Per shot",
                  "Start the model server on this computer. It ends with Blender", "Loading the model",
-                 "{job}, of {client}", "Choose the project's folder, in which install.py lies"):  # fmt: skip
+                 "{job}, {finished} of {frames}", "Choose the project's folder, in which install.py lies"):  # fmt: skip
         assert text in found, text
 
 
