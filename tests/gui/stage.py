@@ -76,8 +76,20 @@ class Stage:
         """The next request of this kind ends as it does when the server's worker dies."""
         self.server.answer(kind, Say(Failed(0, ErrorCode.WORKER, "The worker ended.", "It is started again.")))
 
+    def forget(self, asset: str) -> None:
+        """The server's store has lost an asset."""
+        self.server.assets.pop(asset, None)
+
+    def encode_as(self, asset: str) -> None:
+        """The next object that is encoded gets this id."""
+        self.server.next_id = asset
+
+    def fill_queue(self) -> None:
+        """The server tells of jobs, of this Blender and another one."""
+        self.server.fill_queue()
+
     def requests(self, kind: str) -> list[dict]:
-        """What came of this kind so far: digest, steps, width, height where it has a scene."""
+        """What came of this kind so far: digest, steps, width, height where it has a scene, else whom it is about."""
         found = [request for request in list(self.server.requests) if request.kind == kind]
         return [_plain(request) for request in found]
 
@@ -91,6 +103,13 @@ class Stage:
     def mark(self, name: str, rectangle: Rectangle) -> tuple[int, int]:
         """(digest, steps) of the fake server's picture that lies there; see `mark.py`."""
         return mark.read(self._crop(name, rectangle))
+
+    def rows(self, name: str, rectangle: Rectangle, colour: tuple[int, int, int]) -> list[float]:
+        """The middles, from above, of what is written there in a colour that nothing else has."""
+        far = np.abs(self._crop(name, rectangle).astype(np.int16) - colour).max(axis=-1)
+        written = np.flatnonzero((far < 90).any(axis=1))
+        lines = np.split(written, np.flatnonzero(np.diff(written) > 3) + 1) if written.size else []
+        return [float(rectangle[1] + line.mean()) for line in lines]
 
     def differs(self, first: str, second: str, rectangle: Rectangle) -> float:
         """Share of the pixels in which two screenshots differ there."""
@@ -158,8 +177,9 @@ def _different(first: np.ndarray, second: np.ndarray) -> np.ndarray:
 def _plain(request: object) -> dict:
     scene, settings = getattr(request, "scene", None), getattr(request, "settings", None)
     if scene is None or settings is None:
-        return {}
+        return {name: getattr(request, name) for name in ("target", "job", "first", "second") if hasattr(request, name)}
     return {
         "digest": mark.digest(scene), "steps": settings.steps, "width": settings.width, "height": settings.height,
         "boxes": [placement.name for placement in scene.placements],
+        "guidance": [placement.guidance for placement in scene.placements],
     }  # fmt: skip

@@ -187,7 +187,7 @@ class Artist:
 
     def on_screen(self, region: bpy.types.Region, x: float, y: float) -> Point:
         """A point of a region, from its lower left corner."""
-        window = self.windows_areas()[0][0]
+        window = bpy.context.window_manager.windows[0]
         return region.x + x, window.height - 1 - (region.y + y)
 
     def place_of(self, location: Sequence[float], number: int = 0) -> Point:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import sys
 
 import bpy
@@ -59,31 +58,22 @@ def server_states_seen(artist: Artist) -> Pauses:
 
 
 def queue_shown(artist: Artist) -> Pauses:
-    """What the server works on is listed, and an own job can be cancelled."""
+    """What the server works on is listed; the cross in the line of an own job cancels it, and its line goes."""
+    artist.stage.fill_queue()
     yield from artist.connect()
     yield from artist.open_sidebar()
-    bridge, events = artist.bridge, artist.part("protocol.events")
-    yield from artist.until(lambda: bridge.status is not None, "the status is there")
-    running, waiting = events.JobState.RUNNING, events.JobState.WAITING
-    jobs = (
-        events.JobInfo(0, "blender", "render", "1920 x 1080", running, 0, False),
-        events.JobInfo(7, "blender", "sequence", "shot_010", waiting, 1, True, "job", 24, 3),
-        events.JobInfo(8, "blender", "encode", "Chair, Lamp", waiting, 2, True),
-    )
-    session = artist.part("connection.session")
-    seen, session._panel_is_seen = session._panel_is_seen, lambda: False  # the fake server has no queue
-    try:
-        bridge.status = dataclasses.replace(bridge.status, jobs=jobs, memory_bytes=1_500_000_000)
-        session.redraw_panels()
-        yield 0.6
-        session.redraw_panels()  # a sub-panel that is new appears with the second drawing
-        yield 0.6
-        yield from artist.look("queue")
-        with artist.in_view():
-            bpy.ops.neural_assets.cancel_job("INVOKE_DEFAULT", request=8)  # as the cross in its line does
-        yield from artist.until(lambda: artist.stage.requests("cancel"), "the server is told")
-    finally:
-        session._panel_is_seen = seen
+    jobs = lambda: artist.bridge.status.jobs if artist.bridge.status else ()  # noqa: E731
+    yield from artist.until(lambda: len(jobs()) == 3, "the jobs are known")
+    yield 0.6
+    yield from artist.look("queue")
+    cross = yield from artist.find("neural_assets.cancel_job", columns=(0.86,))
+    yield from artist.click(cross)
+    yield from artist.until(lambda: len(jobs()) == 2, "the job is gone")
+    assert [job.kind for job in jobs()] == ["render", "encode"]
+    (cancelled,) = artist.stage.requests("cancel")
+    assert cancelled == {"target": 0, "job": "shot"}
+    yield 0.6
+    yield from artist.look("cancelled")
 
 
 def german_shown(artist: Artist) -> Pauses:

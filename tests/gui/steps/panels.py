@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from tests.gui.inside.artist import Artist, Pauses
+import bpy
+
+from tests.gui.inside.artist import HOVER, Artist, Pauses
+from tests.gui.inside.titles import open_panel
 
 
 def buttons_clicked(artist: Artist) -> Pauses:
@@ -33,3 +36,69 @@ def value_typed(artist: Artist) -> Pauses:
     yield from artist.rest()
     seen = yield from artist.look("typed")
     assert artist.shown(seen) == (artist.wanted(), 9)
+
+
+def box_made_of_mesh(artist: Artist) -> Pauses:
+    """Use as box makes the chosen mesh a box; the list shows it, and a click in the list chooses it."""
+    yield from artist.connect()
+    with artist.in_view():
+        bpy.ops.mesh.primitive_monkey_add(location=(3.0, 0.0, 1.0))
+        bpy.ops.ed.undo_push(message="Monkey")
+    yield from artist.open_sidebar()
+    button = yield from artist.find("neural_assets.use_as_box", columns=(0.7,))
+    yield from artist.click(button)
+    is_box = lambda: artist.scene.objects["Suzanne"].neural_assets.is_box  # noqa: E731
+    yield from artist.until(is_box, "the mesh is a box")
+    yield 0.5
+    yield from artist.look("used")
+    yield from artist.move(artist.place_of((0.0, 0.0, 0.0)))
+    yield from artist.key("ctrl+z")
+    yield from artist.until(lambda: not is_box(), "one step back")
+
+
+def fields_keyframed(artist: Artist) -> Pauses:
+    """The key I over a field of a box keyframes it, as does its menu; between the keys the picture follows."""
+    yield from artist.live_table()
+    artist.select("Left")
+    yield from artist.open_sidebar()
+    yield from open_panel(artist, "NEURAL_ASSETS_PT_boxes")
+    box = lambda: artist.scene.objects["Left"]  # noqa: E731
+    artist.scene.frame_set(1)
+    guidance = yield from artist.find("neural_assets.guidance", columns=(0.7,))
+    yield from artist.move(guidance)
+    yield HOVER
+    yield from artist.key("i")
+    yield from artist.until(lambda: box().animation_data is not None, "the first key is there", 10)
+    artist.scene.frame_set(11)
+    yield from artist.hand("mousemove", *map(round, guidance), "click", "--repeat", 2, "--delay", 80, 1)
+    yield from artist.key("ctrl+a")
+    yield from artist.type("3")
+    yield from artist.key("Return")
+    yield from artist.until(lambda: box().neural_assets.guidance == 3.0, "the number is taken over", 10)
+    yield from artist.move(guidance)
+    yield HOVER
+    yield from artist.key("i")
+    yield 0.5
+    yield from artist.look("keyed")
+    artist.scene.frame_set(6)
+    assert abs(box().neural_assets.guidance - 2.0) < 1e-4, box().neural_assets.guidance
+    yield from artist.rest()
+    assert artist.stage.requests("preview")[-1]["guidance"][0] == 2.0
+
+    seed = yield from artist.find("neural_assets.seed", columns=(0.7,))
+    yield from artist.click(seed, button=3)
+    yield 0.4
+    yield from artist.look("menu")
+    yield from artist.key("i")  # Insert Keyframe
+    yield from artist.until(lambda: len(_keyed_paths(box())) == 2, "the seed is keyframed, too", 10)
+    yield 0.3
+    yield from artist.look("both")
+
+
+def _keyed_paths(thing: bpy.types.Object) -> set[str]:
+    """The data paths that are keyframed, in files of any Blender."""
+    action = thing.animation_data.action
+    if hasattr(action, "fcurves"):
+        return {curve.data_path for curve in action.fcurves}
+    bags = (bag for layer in action.layers for strip in layer.strips for bag in strip.channelbags)
+    return {curve.data_path for bag in bags for curve in bag.fcurves}

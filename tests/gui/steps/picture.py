@@ -10,6 +10,7 @@ from bpy_extras.object_utils import world_to_camera_view
 from mathutils import Euler, Vector
 
 from tests.gui.inside.artist import Artist, Pauses, Point
+from tests.gui.inside.titles import open_panel
 
 PHOTO = Path(__file__).resolve().parents[3] / "blender_addon" / "examples" / "table.jpg"
 EYE, TURN, LENS = (2.4, -3.4, 1.9), (1.2, 0.0, 0.62), 41.0
@@ -140,27 +141,88 @@ def box_drawn(artist: Artist) -> Pauses:
     yield from artist.until(lambda: len(boxes()) == 1, "undo takes the second box away")
 
 
-def objects_encoded(artist: Artist) -> Pauses:
-    """Encoded boxes show what the model took, tinted over the picture, and Horizon and floor draws its grid."""
+def _centre(artist: Artist, name: str) -> Point:
+    """Where the camera sees the middle of a box."""
+    box = artist.scene.objects[name]
+    (place,) = _seen(artist, [box.matrix_world @ Vector((0.0, 0.0, 0.5 * box.dimensions.z / box.scale.z))])
+    return place
+
+
+def _boxes_to_encode(artist: Artist) -> Pauses:
     yield from _photo(artist)
     yield from artist.connect()
     with artist.in_view():
-        bpy.ops.neural_assets.draw_box(corner=(-0.3, -0.4), size=(0.5, 0.4, 0.6))
-        artist.scene.neural_assets.show_masks = False
-        assert bpy.ops.neural_assets.encode("INVOKE_DEFAULT") == {"RUNNING_MODAL"}
-    yield from artist.until(lambda: artist.scene.objects["Box"].neural_assets.asset, "the box carries an asset")
-    for thing in artist.scene.objects:
+        for name, corner in (("Jug", (-0.7, -0.4)), ("Cup", (0.5, 0.1))):
+            bpy.ops.neural_assets.draw_box(corner=corner, size=(0.5, 0.4, 0.6))
+            bpy.context.object.name = name
+        bpy.ops.ed.undo_push(message="Boxes")
+
+
+def objects_encoded(artist: Artist) -> Pauses:
+    """The button encodes all boxes: each shows what the model took for it, in a tint of its own, over the picture."""
+    yield from _boxes_to_encode(artist)
+    scene = artist.scene
+    scene.neural_assets.show_masks = False
+    yield from artist.open_sidebar()
+    yield from open_panel(artist, "NEURAL_ASSETS_PT_reference")
+    button = yield from artist.find("neural_assets.encode", columns=(0.3,))
+    yield from artist.look("boxes")
+    yield from artist.click(button)
+    carried = lambda: [scene.objects[name].neural_assets.asset for name in ("Cup", "Jug")]  # noqa: E731
+    yield from artist.until(lambda: carried() == ["asset-Cup", "asset-Jug"], "the boxes carry assets")
+    yield 1.0
+    yield from artist.look("encoded")  # with the mouse at rest: nothing may lie over anything
+    artist.space().show_region_ui = False
+    for thing in scene.objects:
         thing.hide_set(thing.type == "MESH")
     yield 0.5
     plain = yield from artist.look("plain")
-    artist.scene.neural_assets.show_masks = True
+    scene.neural_assets.show_masks = True
     masks = artist.part("reference.masks")
-    yield from artist.until(lambda: masks.mask(artist.scene.objects["Box"].neural_assets.asset), "the mask is there")
-    yield 0.5
+    yield from artist.until(lambda: all(masks.mask(asset) for asset in carried()), "the masks are there")
+    yield 0.7
     tinted = yield from artist.look("tinted")
-    inside, outside = artist.within_picture(0.72, 0.47, 0.78, 0.53), artist.within_picture(0.2, 0.2, 0.3, 0.3)
-    assert artist.stage.differs(plain, tinted, inside) and not artist.stage.differs(plain, tinted, outside)
-    artist.scene.neural_assets.show_floor = True
+    for number, name in enumerate(("Cup", "Jug")):
+        x, y = _centre(artist, name)
+        before, after = (artist.stage.colour(picture, x, y + 12) for picture in (plain, tinted))
+        wanted = [  # mixed as light is
+            (0.6 * (old / 255) ** 2.2 + 0.4 * new**2.2) ** (1 / 2.2) * 255
+            for old, new in zip(before, masks.TINTS[number], strict=True)
+        ]
+        assert max(abs(a - b) for a, b in zip(after, wanted, strict=True)) < 12, (name, before, after, wanted)
+    outside = artist.within_picture(0.02, 0.02, 0.2, 0.2)
+    assert not artist.stage.differs(plain, tinted, outside)
+    scene.neural_assets.show_floor = True
     yield 0.5
     grid = yield from artist.look("floor")
     assert artist.stage.differs(tinted, grid, artist.within_picture(0.1, 0.6, 0.9, 0.95))
+
+
+def view_added(artist: Artist) -> Pauses:
+    """A second picture of the same object: its box, drawn anew there, makes one asset of two views; Ctrl-Z takes it
+    back."""
+    yield from _boxes_to_encode(artist)
+    with artist.in_view():
+        bpy.ops.neural_assets.encode("INVOKE_DEFAULT", box="Cup")
+    yield from artist.until(lambda: artist.scene.objects["Cup"].neural_assets.asset, "the box carries an asset")
+    with artist.in_view():
+        bpy.ops.neural_assets.load_reference(filepath=str(PHOTO.with_name("second.jpg")), focal_length=LENS)
+        artist.select("Cup")
+        bpy.ops.ed.undo_push(message="Another picture")
+    carried = lambda: artist.scene.objects["Cup"].neural_assets.asset  # noqa: E731
+    artist.stage.encode_as("another")
+    yield from artist.open_sidebar()
+    yield from open_panel(artist, "NEURAL_ASSETS_PT_reference_views", within="NEURAL_ASSETS_PT_reference")
+    button = yield from artist.find("neural_assets.add_view", columns=(0.7,))
+    yield from artist.look("offered")
+    yield from artist.click(button)
+    yield from artist.until(lambda: carried() == "asset-Cup-merged", "the box carries both views", 10)
+    (merged,) = artist.stage.requests("merge_assets")
+    assert merged == {"first": "asset-Cup", "second": "another"}
+    yield from artist.until(lambda: carried() in artist.bridge.assets, "the server's list has it")
+    assert artist.bridge.assets[carried()].views == 2 and "another" not in artist.bridge.assets
+    yield 1.0
+    yield from artist.look("added")
+    yield from artist.move(artist.within_picture(0.1, 0.1, 0.9, 0.9)[:2])
+    yield from artist.key("ctrl+z")
+    yield from artist.until(lambda: carried() == "asset-Cup", "one step back")

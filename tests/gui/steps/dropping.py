@@ -1,0 +1,62 @@
+"""Files dragged out of Blender's own file browser beside the 3D view."""
+
+from __future__ import annotations
+
+import shutil
+
+import bpy
+
+from tests.blender.stores import asset_bytes
+from tests.gui.inside.artist import Artist, Pauses, Point
+from tests.gui.steps.picture import PHOTO
+
+_FILE = (60, 42)  # pixels from the upper left corner of the list to its first file
+
+
+def _browser(artist: Artist) -> Pauses:
+    """The lower part of the 3D view becomes a file browser at a folder with one file."""
+    with artist.in_view():
+        bpy.ops.screen.area_split(direction="HORIZONTAL", factor=0.35)
+    yield 0.3
+    lower = min((area for _, area in artist.windows_areas()), key=lambda area: area.y)
+    lower.ui_type = "FILES"
+    yield 0.7
+    browser = artist.area(0, "FILE_BROWSER").spaces.active
+    browser.params.directory = str(artist.out / artist.step).encode()
+    browser.params.display_type = "LIST_VERTICAL"
+    browser.params.use_filter = False
+    yield 1.0
+
+
+def _first_file(artist: Artist) -> Point:
+    region = artist.region(0, "WINDOW", "FILE_BROWSER")
+    return artist.on_screen(region, _FILE[0], region.height - _FILE[1])
+
+
+def asset_file_dropped(artist: Artist) -> Pauses:
+    """An asset's file that is dropped onto the 3D view is in the store."""
+    yield from artist.live_table()
+    folder = artist.out / artist.step
+    folder.mkdir()
+    (folder / "stool.safetensors").write_bytes(asset_bytes("stool", "Stool"))
+    yield from _browser(artist)
+    yield from artist.look("browser")
+    yield from artist.drag(_first_file(artist), artist.place_of((0, 0, 1)), steps=20)
+    yield from artist.until(lambda: "stool" in artist.bridge.assets, "the server has the asset", 10)
+    yield 0.5
+    yield from artist.look("dropped")
+
+
+def picture_dropped(artist: Artist) -> Pauses:
+    """A picture that is dropped onto the 3D view is the reference picture, and its lens is asked for."""
+    folder = artist.out / artist.step
+    folder.mkdir()
+    shutil.copy(PHOTO, folder)
+    yield from _browser(artist)
+    yield from artist.drag(_first_file(artist), artist.place_of((0, 0, 1)), steps=20)
+    yield 1.0
+    yield from artist.look("choices")
+    yield from artist.key("l")  # Load reference picture
+    yield 1.0
+    yield from artist.look("dropped")
+    yield from artist.until(lambda: artist.scene.neural_assets.reference, "the reference picture is there", 10)
