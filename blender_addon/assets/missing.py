@@ -16,10 +16,13 @@ from ..connection.session import bridge, hurry
 from ..protocol.errors import ProtocolError
 from ..protocol.events import AssetInfo, Event, Failed
 from ..protocol.messages import ImportAsset
+from ..scene import changes
 from . import asset_file
 
 FOLDER = "neural_assets"  # beside the .blend file
 _PAUSE = 1.0  # seconds between two looks
+
+_drawn: tuple[int, list[Use]] = (-1, [])  # what panels show, as of this change of the file
 
 
 @dataclass(frozen=True)
@@ -50,9 +53,17 @@ def used() -> list[Use]:
     return sorted(uses, key=lambda use: (use.name.casefold(), use.asset))
 
 
+def drawn() -> list[Use]:
+    """`used` as of the file's newest change, for panels, which are drawn much more often than anything changes."""
+    global _drawn
+    if _drawn[0] != changes.count:
+        _drawn = changes.count, used()
+    return _drawn[1]
+
+
 def missing() -> list[Use]:
-    """Those that the connected server lacks; none while that is not known."""
-    return [use for use in used() if use.asset not in bridge.assets] if bridge.knows_assets else []
+    """Those, as `drawn`, that the connected server lacks; none while that is not known."""
+    return [use for use in drawn() if use.asset not in bridge.assets] if bridge.knows_assets else []
 
 
 def relink(old: str, new: AssetInfo) -> tuple[int, int]:

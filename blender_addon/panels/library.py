@@ -51,7 +51,7 @@ class FilePanel(Sidebar):
     bl_options = {"DEFAULT_CLOSED"}
 
     def draw(self, context: bpy.types.Context) -> None:
-        layout, uses = self.layout, missing.used()
+        layout, uses = self.layout, missing.drawn()
         layout.label(text=f"{len(uses)} assets used" if len(uses) != 1 else "1 asset used")
         layout.operator("neural_assets.save_assets", text="Save assets beside file", icon="FILE_TICK")
 
@@ -73,7 +73,7 @@ def _draw_asset(layout: bpy.types.UILayout, info: AssetInfo) -> None:
     row.operator("neural_assets.rename_asset", text="", icon="GREASEPENCIL", emboss=False).asset = info.id
     row.operator("neural_assets.export_asset", text="", icon="EXPORT", emboss=False).asset = info.id
     row.operator("neural_assets.delete_asset", text="", icon="TRASH", emboss=False).asset = info.id
-    use = next((use for use in missing.used() if use.asset == info.id), None)
+    use = next((use for use in missing.drawn() if use.asset == info.id), None)
     column.label(text=_words(info))
     column.label(text=f"In {use.words.rpartition(', ')[2]} of this file" if use else "Not in this file")
     if info.kind == "object":

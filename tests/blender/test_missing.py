@@ -59,6 +59,23 @@ def test_what_the_file_uses_is_counted(missing, scene_of_four):
     }
 
 
+def test_what_panels_show_is_read_once_for_each_change(missing, scene_of_four, monkeypatch):
+    reads, used = [], missing.used
+    monkeypatch.setattr(missing, "used", lambda: reads.append(1) or used())
+    bpy.context.view_layer.update()
+    for _ in range(5):
+        assert [use.asset for use in missing.drawn()] == ["id-bed", "id-chair", "id-room"]
+    assert len(reads) == 1
+    scene_of_four.objects["C"].neural_assets.asset = "id-sofa"
+    bpy.context.view_layer.update()  # as Blender does before it draws
+    assert "id-sofa" in [use.asset for use in missing.drawn()]
+    bpy.data.objects.remove(scene_of_four.objects["C"])
+    bpy.context.view_layer.update()
+    assert "id-sofa" not in [use.asset for use in missing.drawn()]
+    bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True)
+    assert not missing.drawn() and len(reads) == 4
+
+
 def test_what_the_server_lacks_is_known_only_when_the_server_was_asked(missing, scene_of_four, store):
     assert [use.asset for use in missing.missing()] == ["id-bed"]
     part("connection.session").bridge.close()
