@@ -9,6 +9,8 @@ from ..connection.session import bridge, hurry
 from ..protocol.events import Event, Thumbnail
 from ..protocol.messages import FetchThumbnail
 
+_ICON = 32  # pixels, as large as Blender draws them in lists
+
 _icons: bpy.utils.previews.ImagePreviewCollection | None = None
 _asked: set[tuple[int, str]] = set()  # (connection, asset): a new connection is asked anew
 
@@ -50,6 +52,15 @@ def show(preview: bpy.types.ImagePreview, picture: np.ndarray) -> None:
     rgba[..., :3] = picture[::-1] / np.float32(255)
     preview.image_size = width, height
     preview.image_pixels_float.foreach_set(rgba.ravel())
+    share = min(1.0, _ICON / max(height, width))  # Blender before 5 makes no small one for lists by itself
+    small = rgba[_spread(height, share)][:, _spread(width, share)]
+    preview.icon_size = small.shape[1::-1]
+    preview.icon_pixels_float.foreach_set(small.ravel())
+
+
+def _spread(count: int, share: float) -> np.ndarray:
+    """Every so-manyth index below `count`."""
+    return np.linspace(0, count - 1, max(1, round(count * share))).round().astype(int)
 
 
 def register() -> None:

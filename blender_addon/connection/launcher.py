@@ -61,8 +61,9 @@ class Launcher:
 
     def _ended(self, code: int | None) -> None:
         if code is not None:
-            words = self._refusal or f"code {code}, {self._tail[-1] if self._tail else 'it said nothing'}"
-            self.problem = f"The server ended by itself: {words[:400]}"
+            why = "" if self._refusal else f" (code {code})"
+            words = self._refusal or (self._tail[-1] if self._tail else "It said nothing.")
+            self.problem = f"The server ended by itself{why}: {words[:400]}"
 
 
 def _message_in(line: str) -> dict[str, object]:

@@ -61,6 +61,8 @@ class LoadReference(bpy.types.Operator):
         _match_render(context.scene, image)
         context.scene.neural_assets.reference = image
         set_lens(camera.data, told or camera.data.lens)
+        if context.space_data is not None and context.space_data.type == "VIEW_3D":
+            context.space_data.region_3d.view_perspective = "CAMERA"  # only there is it seen
         if ask:
             bpy.ops.neural_assets.set_focal_length("INVOKE_DEFAULT")
         return {"FINISHED"}
@@ -102,12 +104,13 @@ class SetFocalLength(bpy.types.Operator):
         return context.window_manager.invoke_props_dialog(self, width=420)
 
     def draw(self, context: bpy.types.Context) -> None:
-        column = self.layout.column()
+        column = self.layout.column(align=True)
+        column.scale_y = 0.85
         column.label(text="The file does not say with which lens the picture was taken.")
         column.label(text="Telephones: about 26 mm, twice that at 2x. With the right one,")
         column.label(text="the edges of a box lie along those of an object. Lines drawn on")
-        column.label(text="the picture find it, too: Set camera from lines, in the panel.")
-        column.prop(self, "focal_length")
+        column.label(text="the picture find it, too: Camera, From lines, in the panel.")
+        self.layout.prop(self, "focal_length")
 
     def execute(self, context: bpy.types.Context) -> Result:
         set_lens(context.scene.camera.data, self.focal_length)

@@ -80,6 +80,8 @@ TEXTS = {
     "No background": "Kein Hintergrund",
     # Bilder machen
     "Live": "Live",
+    "Picture": "Bild",
+    "Swap": "Tauschen",
     "Go on": "Weiter",
     "Render with Neural Assets": "Mit Neural Assets rendern",
     "Render image": "Bild rendern",

@@ -234,6 +234,18 @@ def test_thumbnails_are_fetched_once_when_they_are_looked_at(addon, store):
     assert len(store.wait_for("fetch_thumbnail")) == 1
     preview = thumbnails._icons["id-chair"]
     assert tuple(preview.image_size) == (8, 8) and preview.image_pixels_float[0] == pytest.approx(96 / 255, abs=1e-2)
+    assert tuple(preview.icon_size) == (8, 8) and preview.icon_pixels_float[0] == pytest.approx(96 / 255, abs=1e-2)
+
+
+def test_lists_have_small_thumbnails_of_their_own(addon):
+    wide = np.zeros((64, 128, 3), np.uint8)
+    wide[:32, :64] = 255  # above, at the left
+    preview = bpy.data.worlds.new("World").preview_ensure()
+    addon("assets.thumbnails").show(preview, wide)
+    assert tuple(preview.image_size) == (128, 64) and tuple(preview.icon_size) == (32, 16)
+    shown = np.empty(32 * 16 * 4, np.float32)
+    preview.icon_pixels_float.foreach_get(shown)
+    assert np.array_equal(shown.reshape(16, 32, 4)[::-1, :, 0] > 0.5, wide[::4, ::4, 0] > 0)
 
 
 def test_a_thumbnail_that_cannot_be_had_is_asked_for_again(addon, store):

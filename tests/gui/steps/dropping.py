@@ -60,3 +60,8 @@ def picture_dropped(artist: Artist) -> Pauses:
     yield 1.0
     yield from artist.look("dropped")
     yield from artist.until(lambda: artist.scene.neural_assets.reference, "the reference picture is there", 10)
+    assert artist.space().region_3d.view_perspective == "CAMERA", "or nobody sees it"
+    yield from artist.key("Return")
+    yield from artist.until(lambda: artist.scene.camera.data.lens == 28.0, "the lens that was offered is taken", 10)
+    yield 0.3
+    yield from artist.look("seen")

@@ -46,6 +46,7 @@ def asset_dragged(artist: Artist) -> Pauses:
     yield 0.5
     yield from artist.look("on-the-floor")
     (box,) = _boxes(artist)
+    name = box.name
     info, _ = artist.part("assets.gallery").read()[box.neural_assets.asset]
     assert max(abs(a - b) for a, b in zip(box.dimensions, info.size, strict=True)) < 1e-3
     assert abs(box.location.z) < 1e-3 and (box.location.xy - artist.scene.cursor.location.xy).length < 1.5
@@ -67,6 +68,11 @@ def asset_dragged(artist: Artist) -> Pauses:
     yield from artist.until(lambda: old() == info.id, "and forth")
     yield 1.0
     assert len(_boxes(artist)) == 2 and old() == info.id, "nothing is dropped again"
+    yield from artist.key("ctrl+z")
+    for names in ({name, "Old"}, {name}, set()):  # every step back takes the newest thing away, and nothing else
+        there = lambda names=names: {thing.name for thing in _boxes(artist)} == names  # noqa: E731
+        yield from artist.until(there, f"the boxes are {names or 'gone'}", 10)
+        yield from artist.key("ctrl+z")
 
 
 def asset_dragged_in_decimetres(artist: Artist) -> Pauses:
@@ -87,6 +93,10 @@ def asset_dragged_in_decimetres(artist: Artist) -> Pauses:
     yield 0.3
     yield from artist.look("large")
     assert len(_boxes(artist)) == 1
+    yield from artist.move(artist.place_of((0, 0, 3)))
+    yield from artist.key("ctrl+z")
+    yield from artist.until(lambda: not _boxes(artist), "one step back")
+    assert artist.scene.unit_settings.scale_length < 0.11, "and only one"
 
 
 def background_dragged(artist: Artist) -> Pauses:
