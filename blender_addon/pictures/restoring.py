@@ -28,14 +28,14 @@ class Restored:
 
     @property
     def words(self) -> str:
-        parts = ["Restored."]
+        parts = []
         if self.made:
             parts.append(f"Added: {_listed(self.made)}.")
         if self.keyed:
             parts.append(f"Animated, so that the next frame moves them again: {_listed(self.keyed)}.")
         if self.others:
             parts.append(f"Not in the picture and left as they are: {_listed(self.others)}.")
-        return " ".join(parts)
+        return " ".join(["Restored.", *parts]) if parts else "Restored"
 
 
 def restore(context: bpy.types.Context, stamp: Stamp, boxes: bool, camera: bool, settings: bool) -> Restored:
