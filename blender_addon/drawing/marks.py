@@ -8,8 +8,7 @@ from enum import Enum
 
 import numpy as np
 
-from ..scene.posed import PosedBox
-from ..scene.sight import Frames
+from ..scene.posed import Boxes, PosedBox
 
 _DASHES, _DRAWN = 8, 0.55  # dashes along an edge, and the share of each that is drawn
 _TINT = 0.14  # opacity of the front face
@@ -18,8 +17,6 @@ _CORNERS = np.array([(i & 1, i >> 1 & 1, i >> 2 & 1) for i in range(8)], float)
 _EDGES = np.array([(_CORNERS[i], _CORNERS[i | bit]) for i in range(8) for bit in (1, 2, 4) if not i & bit])
 _ARROW = np.array([(0.5, 0, 0.2), (0.5, 0, 0.8), (0.3, 0, 0.6), (0.7, 0, 0.6)])  # on the front face, points up
 _ARROW_LINES = _ARROW[[(0, 1), (1, 2), (1, 3)]]
-_FRONT = np.array([(0, 0, 0), (1, 0, 0), (1, 0, 1), (0, 0, 0), (1, 0, 1), (0, 0, 1)], float)  # two triangles
-_NAME_AT = np.array([(0.5, 0.5, 1.0)])  # the middle of the top
 
 
 def _dashed(lines: np.ndarray) -> np.ndarray:
@@ -29,8 +26,15 @@ def _dashed(lines: np.ndarray) -> np.ndarray:
     return (lines[:, None, :1] * (1 - ends) + lines[:, None, 1:] * ends).reshape(-1, 2, 3)
 
 
-_SOLID_LINES = np.concatenate([_EDGES, _ARROW_LINES])
-_DASHED_LINES = np.concatenate([_dashed(_EDGES), _ARROW_LINES])
+def _from_centre(points: np.ndarray) -> np.ndarray:
+    """Points of a box's 0..1, any shape [..., 3] -> float32 [p, 3] from its centre."""
+    return (points - 0.5).astype(np.float32).reshape(-1, 3)
+
+
+_SOLID = _from_centre(np.concatenate([_EDGES, _ARROW_LINES]))  # ends of lines, in pairs
+_DASHED = _from_centre(np.concatenate([_dashed(_EDGES), _ARROW_LINES]))
+_FRONT = _from_centre(np.array([(0, 0, 0), (1, 0, 0), (1, 0, 1), (0, 0, 0), (1, 0, 1), (0, 0, 1)]))  # two triangles
+_NAME_AT = _from_centre(np.array([(0.5, 0.5, 1.0)]))  # the middle of the top
 
 
 class Standing(Enum):
@@ -58,24 +62,23 @@ class Marks:
     name_colours: np.ndarray
 
 
-def marks_of(boxes: Sequence[PosedBox], frames: Frames, colours: Sequence[tuple[float, float, float, float]]) -> Marks:
-    """frames: of these boxes; colours: one (r, g, b, a) for each."""
-    axes = frames.matrices[:, :3, :3] * (frames.high - frames.low)[:, None]  # of each box's 0..1
-    origins = (frames.matrices[:, :3, :3] @ frames.low[..., None])[..., 0] + frames.matrices[:, :3, 3]
+def marks_of(boxes: Boxes, colours: Sequence[tuple[float, float, float, float]]) -> Marks:
+    """colours: one (r, g, b, a) for each box."""
+    edges, centres = boxes.frames.edges.astype(np.float32), boxes.frames.centres.astype(np.float32)
 
     def placed(which: np.ndarray, points: np.ndarray) -> np.ndarray:
-        """Points [p, 3] in 0..1 of the boxes `which` [b], in the world [b * p, 3]."""
-        turned = (axes[which].reshape(-1, 3) @ points.T).reshape(len(which), 3, len(points))
-        world = turned.transpose(0, 2, 1) + origins[which, None]
-        return np.ascontiguousarray(world, np.float32).reshape(-1, 3)  # as the graphics card reads it
+        """Points [p, 3], in edges from the centre, of the boxes `which` [b], in the world [b * p, 3]."""
+        flat = points @ edges[which].transpose(1, 0, 2).reshape(3, -1)
+        world = flat.reshape(len(points), -1, 3).transpose(1, 0, 2) + centres[which, None]
+        return np.ascontiguousarray(world).reshape(-1, 3)  # as the graphics card reads it
 
     rgba = np.array(colours, np.float32).reshape(-1, 4)
     empty = np.array([not box.asset for box in boxes], bool)
-    kinds = [(np.flatnonzero(~empty), _SOLID_LINES), (np.flatnonzero(empty), _DASHED_LINES)]
+    kinds = [(np.flatnonzero(~empty), _SOLID), (np.flatnonzero(empty), _DASHED)]
     everyone = np.arange(len(boxes))
     return Marks(
-        np.concatenate([placed(which, lines.reshape(-1, 3)) for which, lines in kinds]),
-        np.concatenate([rgba[which].repeat(len(lines) * 2, 0) for which, lines in kinds]),
+        np.concatenate([placed(which, lines) for which, lines in kinds]),
+        np.concatenate([rgba[which].repeat(len(lines), 0) for which, lines in kinds]),
         placed(everyone, _FRONT),
         (rgba * np.float32((1, 1, 1, _TINT))).repeat(len(_FRONT), 0),
         tuple(name_of(box) for box in boxes),

@@ -19,8 +19,7 @@ from ..connection import session
 from ..protocol.errors import ProtocolError
 from ..scene import camera as cameras
 from ..scene import changes, reader
-from ..scene.posed import PosedBox, read_boxes
-from ..scene.sight import Frames, in_view
+from ..scene.posed import Boxes, read_boxes
 from .marks import Marks, Standing, chosen_names, marks_of
 
 Colour = tuple[float, float, float, float]
@@ -115,16 +114,16 @@ def _width(name: str, scale: float) -> float:
     return blf.dimensions(0, name)[0]
 
 
-def standings(boxes: tuple[PosedBox, ...], frames: Frames, depsgraph: bpy.types.Depsgraph) -> list[Standing]:
+def standings(boxes: Boxes, depsgraph: bpy.types.Depsgraph) -> list[Standing]:
     """How each box stands to the scene's camera and the model; selection is not known here."""
     scene = depsgraph.scene_eval
     try:
         camera = reader.read_camera(depsgraph, scene.camera, cameras.frame_of(scene.render))
-        seen = in_view(frames, camera, scene.unit_settings.scale_length).tolist()
+        seen = boxes.frames.seen_by(camera, scene.unit_settings.scale_length).tolist()
     except ProtocolError:  # there is no camera to be out of view of
         seen = [True] * len(boxes)
     found = []
-    for box, good, is_seen in zip(boxes, frames.are_boxes.tolist(), seen, strict=True):
+    for box, good, is_seen in zip(boxes, boxes.frames.are_boxes.tolist(), seen, strict=True):
         shown = Standing.SHOWN if is_seen else Standing.OUT_OF_VIEW
         found.append(Standing.REFUSED if not good else shown if box.asset else Standing.EMPTY)
     return found
@@ -146,18 +145,17 @@ def _drawable(context: bpy.types.Context) -> _Drawable | None:
 
 def _make(context: bpy.types.Context, space: bpy.types.SpaceView3D) -> _Drawable | None:
     depsgraph = context.view_layer.depsgraph  # as it is: nothing may be evaluated while Blender draws
-    boxes = _boxes(depsgraph, space) if depsgraph is not None else ()
+    boxes = _boxes(depsgraph, space) if depsgraph is not None else None
     if not boxes:
         return None
     chosen = {thing.name for thing in context.view_layer.objects.selected}
     active = context.view_layer.objects.active
     colours = {**_COLOURS, **_theme(context)}
-    frames = Frames.of(boxes)
-    found = standings(boxes, frames, depsgraph)
+    found = standings(boxes, depsgraph)
     for index, box in enumerate(boxes):
         if box.owner in chosen:
             found[index] = Standing.ACTIVE if active is not None and box.owner == active.name else Standing.SELECTED
-    marks = marks_of(boxes, frames, [colours[standing] for standing in found])
+    marks = marks_of(boxes, [colours[standing] for standing in found])
     important = np.array([s in (Standing.SELECTED, Standing.ACTIVE, Standing.REFUSED) for s in found], bool)
     line, flat = gpu.shader.from_builtin("POLYLINE_SMOOTH_COLOR"), gpu.shader.from_builtin("SMOOTH_COLOR")
     return _Drawable(
@@ -168,12 +166,12 @@ def _make(context: bpy.types.Context, space: bpy.types.SpaceView3D) -> _Drawable
     )
 
 
-def _boxes(depsgraph: bpy.types.Depsgraph, space: bpy.types.SpaceView3D) -> tuple[PosedBox, ...]:
+def _boxes(depsgraph: bpy.types.Depsgraph, space: bpy.types.SpaceView3D) -> Boxes:
     """As the live view has read them for this change, where it is on."""
     address = space.as_pointer()
     for view in session.views:
         if getattr(view, "space", None) == address and view.read_at == changes.count:
-            return view.boxes
+            return view.contents.boxes
     return read_boxes(depsgraph, space)
 
 

@@ -13,17 +13,22 @@ from .stamp import Stamp
 
 
 def stamp_of(
-    evaluated: bpy.types.Scene, boxes: Iterable[PosedBox], scene: Scene, settings: RenderSettings, view: bool = False
+    scene: Scene,
+    settings: RenderSettings,
+    boxes: Iterable[PosedBox],
+    background: str,
+    frame: int,
+    pixel_aspect: float | None = None,
 ) -> Stamp:
-    """The stamp of a picture of an evaluated scene with these boxes. view: whether a 3D view shows it."""
-    render, own = evaluated.render, evaluated.neural_assets
-    names = {posed.asset: posed.asset_name for posed in boxes} | {own.background: own.background_name}
+    """boxes: of the scene; background: its name; pixel_aspect: height / width of a pixel of a render, None for a 3D
+    view's picture."""
+    names = {posed.asset: posed.asset_name for posed in boxes} | {scene.background: background}
     return Stamp(
         scene,
         settings,
-        evaluated.frame_current,
-        1.0 if view else render.pixel_aspect_y / render.pixel_aspect_x,
-        view,
+        frame,
+        1.0 if pixel_aspect is None else pixel_aspect,
+        pixel_aspect is None,
         {asset: names.get(asset, "") for asset in _assets(scene)},
         {**bridge.versions(), "blender": bpy.app.version_string},
     )

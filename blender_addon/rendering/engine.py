@@ -91,7 +91,15 @@ class NeuralAssetsEngine(bpy.types.RenderEngine):
             canvas.close()
         if picture is not None:
             waiting.for_status(session.bridge)  # again: a server just started has its model now
-            stamp = stamping.stamp_of(depsgraph.scene_eval, posed.read_boxes(depsgraph), scene, settings)
+            evaluated = depsgraph.scene_eval
+            stamp = stamping.stamp_of(
+                scene,
+                settings,
+                posed.read_boxes(depsgraph),
+                evaluated.neural_assets.background_name,
+                evaluated.frame_current,
+                render.pixel_aspect_y / render.pixel_aspect_x,
+            )
             self.get_result().stamp_data_add_field(KEY, stamp.to_text())
             if not self.is_animation:
                 keeping.render_finished(picture, stamp, film.transparent)

@@ -11,7 +11,7 @@ one. Any other failure stops the view until somebody says to go on.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numpy as np
@@ -38,24 +38,38 @@ class Pending(Protocol):
     def cancel(self) -> None: ...
 
 
+class Seen(Protocol):
+    """What a view sees; equal ones give equal pictures."""
+
+    @property
+    def scene(self) -> Scene:
+        """Made only when it is asked for; raises ProtocolError when no picture of it can be made."""
+        ...
+
+
 @dataclass(frozen=True)
 class Wish:
-    """What the view should show: the scene, at most as fine as `draft` while it changes and as `fine` when it rests."""
+    """What the view should show: what it sees, at most as fine as `draft` while it changes and as `fine` when it
+    rests."""
 
-    scene: Scene
+    seen: Seen
     draft: RenderSettings
     fine: RenderSettings
 
 
 @dataclass(frozen=True)
 class Asked:
-    """One request: its scene and settings, whether it is the fine one, when it was sent, and how long it took."""
+    """One request: what is seen, its settings, whether it is the fine one, when it was sent, and how long it took."""
 
-    scene: Scene
+    seen: Seen
     settings: RenderSettings
     is_fine: bool
     sent: float
     seconds: float = 0.0
+
+    @property
+    def scene(self) -> Scene:
+        return self.seen.scene
 
 
 class LiveView:
@@ -139,13 +153,13 @@ class LiveView:
         self.problem, self._asked = "", None
 
     def advance(self, now: float) -> bool:
-        """Take in what came and ask for what is next; True when there is something new to show."""
+        """Take in what came and ask for what is next; True when there is something new to show. Raises ProtocolError
+        when there can be no picture of what is seen."""
         changed = self._receive(now)
         request = self._next(now)
         if request is not None:
-            self._asked = request
             preview = Preview(scene=request.scene, settings=request.settings, view=self._view, steps_shown=False)
-            self._pending = self._submit(preview)
+            self._asked, self._pending = request, self._submit(preview)
             changed = True
         return changed
 
@@ -173,7 +187,7 @@ class LiveView:
             if isinstance(event, Picture):
                 seconds = now - asked.sent
                 self.picture, self.alpha, changed = event.image, event.alpha, True
-                self.shown = Asked(asked.scene, asked.settings, asked.is_fine, asked.sent, seconds)
+                self.shown = replace(asked, seconds=seconds)
                 if not asked.is_fine:
                     self._pace.took(asked.settings, seconds, now)
             elif isinstance(event, Failed) and event.is_failure:
@@ -189,15 +203,15 @@ class LiveView:
         if asked is not None and self._is_of(asked, wish):  # the newest scene is on its way or there
             rested = now - self._changed_at >= REST_SECONDS
             wait = asked.is_fine or self._pending is not None or not rested or bool(self.problem)
-            return None if wait else Asked(wish.scene, wish.fine, True, now)
+            return None if wait else Asked(wish.seen, wish.fine, True, now)
         if self._pending is not None and asked is not None and not asked.is_fine:
             return None  # the next draft when this one has come
-        return Asked(wish.scene, self._pace.draft(wish.draft, now), False, now)
+        return Asked(wish.seen, self._pace.draft(wish.draft, now), False, now)
 
     @staticmethod
     def _is_of(asked: Asked, wish: Wish) -> bool:
         """Whether a request is for this wish; a draft may be rougher than the wish allows."""
         if asked.is_fine:
-            return (asked.scene, asked.settings) == (wish.scene, wish.fine)
+            return (asked.seen, asked.settings) == (wish.seen, wish.fine)
         allowed = (asked.settings.seed, asked.settings.guidance) == (wish.draft.seed, wish.draft.guidance)
-        return allowed and asked.scene == wish.scene
+        return allowed and asked.seen == wish.seen

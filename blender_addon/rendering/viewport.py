@@ -18,13 +18,11 @@ import numpy as np
 from ..connection import session
 from ..drawing import textures
 from ..pictures import keeping
-from ..pictures.stamp import Stamp
 from ..pictures.stamping import stamp_of
 from ..protocol.api import Camera
 from ..protocol.errors import ProtocolError
 from ..scene import camera as cameras
 from ..scene import changes, reader
-from ..scene.posed import PosedBox, read_boxes
 from .live import LiveView, Wish
 from .passes import premultiplied
 
@@ -38,32 +36,30 @@ class Viewport:
     def __init__(self, engine: bpy.types.RenderEngine) -> None:
         self.live = LiveView(f"view {os.getpid()}-{next(_numbers)}", session.bridge.submit)
         self._engine = weakref.ref(engine)
-        self._contents: reader.Contents | None = None
         self._view: tuple[object, ...] = ()  # what the camera depended on when it was read last
         self._texture: object = None
         self._drawn: tuple[np.ndarray | None, ...] = (None, None)  # picture and alpha that the texture holds
         self._session = session.bridge.session
         self.space = 0  # the 3D view's address, only to be compared
-        self.boxes: tuple[PosedBox, ...] = ()  # that stand in the scene,
+        self.contents: reader.Contents | None = None  # of the scene,
         self.read_at = -1  # as of this change of it
         self._was_connected = False
         self._label, self._columns = "", 80
-        self._stamp: Stamp | None = None  # of the newest wish's refined picture
+        self._made_of = (), "", 0  # the newest wish's boxes, name of the background, and frame
         self._kept: np.ndarray | None = None  # the picture that the history was told of
         session.views.add(self)
 
     def update(self, context: bpy.types.Context, depsgraph: bpy.types.Depsgraph) -> None:
         """The scene changed."""
         self.space, self.read_at = context.space_data.as_pointer(), changes.count
-        self.boxes = read_boxes(depsgraph, context.space_data)
-        self._contents = reader.contents_of(depsgraph.scene_eval, self.boxes)
+        self.contents = reader.read_contents(depsgraph, context.space_data)
         self._want(context, depsgraph)
 
     def draw(self, context: bpy.types.Context, depsgraph: bpy.types.Depsgraph) -> None:
         """The region is redrawn, perhaps because the view was turned."""
         self._columns = max(30, int(context.region.width * _SHARE / _LETTER / context.preferences.system.ui_scale))
         view = _view_of(context)
-        if view != self._view and self._contents is not None:
+        if view != self._view and self.contents is not None:
             self._want(context, depsgraph)
         picture, shown = self.live.picture, self.live.shown
         if picture is None or shown is None:
@@ -86,10 +82,10 @@ class Viewport:
         except ProtocolError as error:
             self.live.refuse(str(error))
             changed = True
-        finished = self.live.finished
-        if finished is not None and finished is not self._kept and self._stamp is not None:
+        finished, shown = self.live.finished, self.live.shown
+        if finished is not None and finished is not self._kept and shown is not None:
             self._kept = finished
-            keeping.view_finished(finished, self._stamp)
+            keeping.view_finished(finished, stamp_of(shown.scene, shown.settings, *self._made_of))
         label = self._words_and_figures()
         try:
             if label != self._label:
@@ -137,7 +133,7 @@ class Viewport:
 
     def _want(self, context: bpy.types.Context, depsgraph: bpy.types.Depsgraph) -> None:
         """Wish for the scene as this view sees it."""
-        assert self._contents is not None
+        assert self.contents is not None
         self._view = _view_of(context)
         scene = depsgraph.scene_eval
         try:
@@ -146,9 +142,8 @@ class Viewport:
             fine = reader.render_settings(scene, reader.fitted(frame, settings.view_side), settings.steps)
             small = reader.fitted(frame, min(settings.draft_side, settings.view_side))
             draft = reader.render_settings(scene, small, min(settings.draft_steps, settings.steps))
-            picture = self._contents.through(camera)
-            self._stamp = stamp_of(scene, self._contents.boxes, picture, fine, view=True)
-            self.live.want(Wish(picture, draft, fine), time.monotonic())
+            self._made_of = self.contents.boxes, settings.background_name, scene.frame_current
+            self.live.want(Wish(reader.Seen(self.contents, camera), draft, fine), time.monotonic())
             self.live.advance(time.monotonic())
         except ProtocolError as error:
             self.live.refuse(str(error))

@@ -8,19 +8,22 @@ and what is hidden is not: the viewport's depsgraph follows the eye and "Disable
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
 import bpy
+import numpy as np
 from mathutils import Matrix, Vector
 
 from ..protocol.api import Box
 from .boxes import box_of
+from .sight import Frames
 
 _NO_INDEX = 0x7FFFFFFF  # fills the rest of an instance's persistent id
 _SOLID_EMPTIES = ("CUBE", "SPHERE")  # those whose symbol encloses a volume
 
 Point = tuple[float, float, float]
+_Place = tuple[str, tuple[int, ...]]  # top object, and the place in its tree of instances
 _NOTHING: tuple[Point, Point] = (0.0, 0.0, 0.0), (0.0, 0.0, 0.0)
 
 
@@ -43,23 +46,41 @@ class PosedBox(NamedTuple):
         return box_of(self.name, self.matrix, self.low, self.high, metres)
 
 
-def read_boxes(depsgraph: bpy.types.Depsgraph, space: bpy.types.SpaceView3D | None = None) -> tuple[PosedBox, ...]:
+class Boxes(tuple[PosedBox, ...]):
+    """The boxes of one moment. frames: the same as arrays."""
+
+    frames: Frames
+
+    def __new__(cls, posed: Iterable[PosedBox], matrices: np.ndarray) -> Boxes:
+        """matrices [n, 4, 4]: of the boxes, column by column."""
+        boxes = super().__new__(cls, posed)
+        bounds = np.array([posed.low + posed.high for posed in boxes]).reshape(-1, 6)
+        boxes.frames = Frames.of(matrices, bounds[:, :3], bounds[:, 3:])
+        return boxes
+
+
+def read_boxes(depsgraph: bpy.types.Depsgraph, space: bpy.types.SpaceView3D | None = None) -> Boxes:
     """Every visible box. space: the 3D view that looks, which may hide more (local view, excluded types).
 
     What a box instances and is no box itself belongs to it: the parts of a text or of geometry nodes, the objects of
     a collection instance. The box is then the joint bounding box.
     """
-    found: dict[tuple[str, tuple[int, ...]], PosedBox] = {}  # by top object and place in its tree of instances
+    found: dict[_Place, PosedBox] = {}
+    rows: dict[_Place, int] = {}  # of what was found, among all instances
     is_shown = _eye(depsgraph, space)
     tops: set[str] = set()
     last, is_whole = None, False  # the last instancer of no boxes, which may have thousands, and whether it is one
-    for instance in depsgraph.object_instances:  # Blender's attributes cost: each is read once, and as late as can be
+    row = -1
+    for row, instance in enumerate(depsgraph.object_instances):  # Blender's attributes cost: read as few as can be
         thing = instance.object
-        is_box, is_instance = thing.neural_assets.is_box, instance.is_instance
-        if not is_instance:
+        settings = thing.neural_assets
+        is_box = settings.is_box
+        if not instance.is_instance:
             if is_box and is_shown(instance, thing, thing):
-                found[thing.name_full, ()] = _posed(instance, thing, thing)
-                tops.add(thing.name_full)
+                name = thing.name_full
+                place = name, ()
+                found[place], rows[place] = _posed(instance, thing, thing.name), row
+                tops.add(name)
             continue
         top = instance.parent
         if not is_box:
@@ -68,16 +89,19 @@ def read_boxes(depsgraph: bpy.types.Depsgraph, space: bpy.types.SpaceView3D | No
             if not is_whole:
                 continue
         path = tuple(i for i in instance.persistent_id if i != _NO_INDEX)
-        whole = next((key for key in _wholes(top.name_full, path) if key in found), None)
+        whole = next((place for place in _wholes(top.name_full, path) if place in found), None)
         if (whole is None and not is_box) or not is_shown(instance, thing, top):
             continue
         if whole is not None and (not is_box or found[whole].name == thing.name):
             found[whole] = _joined(found[whole], instance.matrix_world, thing)
         else:
-            found[top.name_full, path] = _posed(instance, thing, top)
+            place = top.name_full, path
+            found[place], rows[place] = _posed(instance, thing, top.name), row
             tops.add(top.name_full)
             last = None
-    return tuple(found.values())
+    matrices = np.empty((row + 1, 4, 4), np.float32)
+    depsgraph.object_instances.foreach_get("matrix_world", matrices.ravel())
+    return Boxes(found.values(), matrices[list(rows.values())].astype(float))
 
 
 def _eye(
@@ -85,9 +109,12 @@ def _eye(
 ) -> Callable[[bpy.types.DepsgraphObjectInstance, bpy.types.Object, bpy.types.Object], bool]:
     """What tells whether an instance, its object and the scene's object that shows it are to be seen."""
     layer, looks = depsgraph.view_layer, depsgraph.mode == "VIEWPORT"
+    some_cut = _cuts_holes(layer.layer_collection)
 
     def is_shown(instance: bpy.types.DepsgraphObjectInstance, thing: bpy.types.Object, top: bpy.types.Object) -> bool:
-        if not (instance.show_self and thing.visible_camera) or thing.original.holdout_get(view_layer=layer):
+        if not instance.show_self or not thing.visible_camera or thing.is_holdout:
+            return False
+        if some_cut and thing.original.holdout_get(view_layer=layer):
             return False
         if not looks:
             return True
@@ -95,6 +122,11 @@ def _eye(
         return top.visible_in_viewport_get(space) if space else top.original.visible_get(view_layer=layer)
 
     return is_shown
+
+
+def _cuts_holes(collection: bpy.types.LayerCollection) -> bool:
+    """Whether it or one in it is a holdout."""
+    return collection.holdout or any(map(_cuts_holes, collection.children))
 
 
 def bounds_of(thing: bpy.types.Object) -> tuple[Point, Point] | None:
@@ -108,12 +140,12 @@ def bounds_of(thing: bpy.types.Object) -> tuple[Point, Point] | None:
     return None if low == high else (low, high)
 
 
-def _posed(instance: bpy.types.DepsgraphObjectInstance, thing: bpy.types.Object, owner: bpy.types.Object) -> PosedBox:
-    settings, name = thing.neural_assets, thing.name
+def _posed(instance: bpy.types.DepsgraphObjectInstance, thing: bpy.types.Object, owner: str) -> PosedBox:
+    settings = thing.neural_assets
     low, high = bounds_of(thing) or _NOTHING
     return PosedBox(
-        name,
-        owner.name if instance.is_instance else name,
+        thing.name,
+        owner,
         settings.asset,
         settings.asset_name,
         settings.guidance,
@@ -137,6 +169,6 @@ def _joined(whole: PosedBox, matrix_world: Matrix, part: bpy.types.Object) -> Po
     return whole._replace(low=low, high=high)
 
 
-def _wholes(top: str, path: tuple[int, ...]) -> Iterator[tuple[str, tuple[int, ...]]]:
+def _wholes(top: str, path: tuple[int, ...]) -> Iterator[_Place]:
     """Where the wholes stand that an instance at `path` may be a part of, the innermost first."""
     return ((top, path[k:]) for k in range(1, len(path) + 1))

@@ -5,9 +5,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
-from functools import lru_cache
+from dataclasses import dataclass, field
+from functools import cached_property, lru_cache
 
 import bpy
 import numpy as np
@@ -17,22 +16,23 @@ from ..protocol.api import Camera, Placement, RenderSettings, Scene
 from ..protocol.errors import ErrorCode, ProtocolError
 from ..protocol.limits import MAX_BOXES, MAX_NAME, MIN_SIDE
 from . import camera as cameras
-from . import sight
-from .posed import PosedBox, read_boxes
+from .posed import Boxes, PosedBox, read_boxes
 
 
 @dataclass(frozen=True)
 class Contents:
-    """What a picture shows, apart from the camera; equal values give equal pictures. metres: of one Blender unit."""
+    """What a picture shows, apart from the camera: the boxes that carry an asset, and the background; equal values give
+    equal pictures. metres: of one Blender unit; boxes: all that stand in the scene."""
 
-    boxes: tuple[PosedBox, ...]
+    carrying: tuple[PosedBox, ...]
     background: str | None
-    metres: float = 1.0
+    metres: float
+    boxes: Boxes = field(compare=False)
 
     @property
     def placements(self) -> tuple[Placement, ...]:
         """All of them; raises ProtocolError naming the box at fault."""
-        return tuple(placement_of(posed, self.metres) for posed in self.boxes)
+        return tuple(placement_of(posed, self.metres) for posed in self.carrying)
 
     def through(self, camera: Camera) -> Scene:
         """The contract's scene; raises ProtocolError when there is nothing in it, or a box that is none.
@@ -40,10 +40,10 @@ class Contents:
         When there are more boxes than the contract takes, those that lie wholly outside the view are left out, as if
         they were hidden.
         """
-        if len(self.boxes) <= MAX_BOXES:
+        if len(self.carrying) <= MAX_BOXES:
             return Scene(camera, self.placements, self.background)
-        seen = sight.in_view(sight.Frames.of(self.boxes), camera, self.metres)
-        boxes = tuple(posed for posed, is_seen in zip(self.boxes, seen, strict=True) if is_seen)
+        seen = self.boxes.frames.seen_by(camera, self.metres).tolist()
+        boxes = [posed for posed, is_seen in zip(self.boxes, seen, strict=True) if is_seen and posed.asset]
         if len(boxes) > MAX_BOXES:
             raise ProtocolError(
                 ErrorCode.SCENE,
@@ -53,15 +53,24 @@ class Contents:
         return Scene(camera, tuple(placement_of(posed, self.metres) for posed in boxes), self.background)
 
 
+@dataclass(frozen=True)
+class Seen:
+    """Contents through a camera. Most of what a hand passes by is never asked for: `scene` is made when it is."""
+
+    contents: Contents
+    camera: Camera
+
+    @cached_property
+    def scene(self) -> Scene:
+        """Raises ProtocolError, see `Contents.through`."""
+        return self.contents.through(self.camera)
+
+
 def read_contents(depsgraph: bpy.types.Depsgraph, space: bpy.types.SpaceView3D | None = None) -> Contents:
-    """Every visible box that carries an asset, and the background. space: the 3D view that looks, if one does."""
-    return contents_of(depsgraph.scene_eval, read_boxes(depsgraph, space))
-
-
-def contents_of(scene: bpy.types.Scene, boxes: Iterable[PosedBox]) -> Contents:
-    """Those of these boxes that carry an asset, and the background of an evaluated scene."""
+    """Every visible box, and the background. space: the 3D view that looks, if one does."""
+    scene, boxes = depsgraph.scene_eval, read_boxes(depsgraph, space)
     carrying = tuple(posed for posed in boxes if posed.asset)
-    return Contents(carrying, scene.neural_assets.background or None, scene.unit_settings.scale_length)
+    return Contents(carrying, scene.neural_assets.background or None, scene.unit_settings.scale_length, boxes)
 
 
 def read_camera(depsgraph: bpy.types.Depsgraph, camera: bpy.types.Object | None, frame: cameras.Frame) -> Camera:

@@ -18,17 +18,17 @@ _IDENTIFIER = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 def floats(value: Any, count: int, code: ErrorCode, what: str, most: float = MAX_METRES) -> tuple[float, ...]:
     """`count` finite numbers from any nesting (tuples, numpy, Blender's matrices), row by row."""
+    is_flat = type(value) is tuple and set(map(type, value)) == {float}  # the add-on's way
     try:
-        flat = tuple(_flat(value))
+        flat = value if is_flat else tuple(_flat(value))
     except (TypeError, ValueError):
         raise ProtocolError(code, f"{what} must be {count} numbers.", "Send numbers.") from None
     if len(flat) != count:
         raise ProtocolError(code, f"{what} has {len(flat)} numbers instead of {count}.", "Send all of them.")
-    for number in flat:
-        if not math.isfinite(number) or abs(number) > most:
-            raise ProtocolError(
-                code, f"{what} holds a value that is not finite or beyond {most:g}.", "Reset the transform."
-            )
+    if not (-most <= min(flat) and max(flat) <= most and math.isfinite(sum(flat))):  # NaN shows in the sum
+        raise ProtocolError(
+            code, f"{what} holds a value that is not finite or beyond {most:g}.", "Reset the transform."
+        )
     return flat
 
 

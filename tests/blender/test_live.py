@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
@@ -40,7 +42,7 @@ def view(addon):
             matrix = (1, 0, 0, x, 0, 1, 0, 0, 0, 0, 1, 5, 0, 0, 0, 1)
             scene = api.Scene(api.Camera((1, 1, 0.5, 0.5), matrix), (), "background")
             draft, fine = api.RenderSettings(64, 64, 1), api.RenderSettings(128, 128, 8)
-            self.live.want(addon("rendering.live").Wish(scene, draft, fine), now)
+            self.live.want(self.make_wish(SimpleNamespace(scene=scene), draft, fine), now)
 
         def come(self, index: int, value: int = 0) -> None:
             image = np.full((64, 64, 3), value, np.uint8)
@@ -235,7 +237,7 @@ def _drag(view, device, seconds: float, bound: tuple[int, int, int] = (256, 256,
         view.now += 0.02
         matrix = (1, 0, 0, view.now, 0, 1, 0, 0, 0, 0, 1, 5, 0, 0, 0, 1)
         scene = api.Scene(api.Camera((1, 1, 0.5, 0.5), matrix), (), "background")
-        view.live.want(view.make_wish(scene, draft, fine), view.now)
+        view.live.want(view.make_wish(SimpleNamespace(scene=scene), draft, fine), view.now)
         if view.due is not None and view.now >= view.due:
             view.come(-1)
             view.due = None

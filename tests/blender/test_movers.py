@@ -365,7 +365,7 @@ def test_of_too_many_boxes_those_out_of_view_are_left_out(box, boxes, where):
 
 
 def test_a_box_that_reaches_into_the_view_or_around_the_camera_counts(addon, box, scene):
-    sight, reader = addon("scene.sight"), addon("scene.reader")
+    reader = addon("scene.reader")
     box("Edge", location=(4, 2, 1), scale=(10, 1, 1))
     box("Around", location=(0, -5, 0), scale=(20, 20, 20))
     box("Beside", location=(9, 0, 1))
@@ -373,7 +373,7 @@ def test_a_box_that_reaches_into_the_view_or_around_the_camera_counts(addon, box
     depsgraph = bpy.context.evaluated_depsgraph_get()
     camera = reader.read_camera(depsgraph, scene.camera, addon("scene.camera").frame_of(scene.render))
     found = reader.read_contents(depsgraph).boxes
-    seen = sight.in_view(sight.Frames.of(found), camera, 1.0)
+    seen = found.frames.seen_by(camera, 1.0)
     assert dict(zip([b.name for b in found], seen, strict=True)) == {
         "Edge": True,
         "Around": True,

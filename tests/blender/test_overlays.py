@@ -18,9 +18,8 @@ def marks(addon):
         bpy.context.view_layer.update()
         depsgraph = bpy.context.evaluated_depsgraph_get()
         boxes = addon("scene.posed").read_boxes(depsgraph)
-        frames = addon("scene.sight").Frames.of(boxes)
-        found = addon("drawing.overlays").standings(boxes, frames, depsgraph)
-        made = addon("drawing.marks").marks_of(boxes, frames, [(1, 1, 1, 1)] * len(boxes))
+        found = addon("drawing.overlays").standings(boxes, depsgraph)
+        made = addon("drawing.marks").marks_of(boxes, [(1, 1, 1, 1)] * len(boxes))
         return {box.name: standing.name for box, standing in zip(boxes, found, strict=True)}, made
 
     return read
@@ -60,7 +59,6 @@ def test_the_quick_test_of_many_boxes_agrees_with_the_one_that_says_why(addon, b
             thing.location.x = float("nan")
     bpy.context.view_layer.update()
     boxes = addon("scene.posed").read_boxes(bpy.context.evaluated_depsgraph_get())
-    frames = addon("scene.sight").Frames.of(boxes)
 
     def taken(posed) -> bool:
         try:
@@ -69,7 +67,7 @@ def test_the_quick_test_of_many_boxes_agrees_with_the_one_that_says_why(addon, b
             return False
 
     wanted = [taken(posed) for posed in boxes]
-    assert frames.are_boxes.tolist() == wanted and 15 < sum(wanted) < 35
+    assert boxes.frames.are_boxes.tolist() == wanted and 15 < sum(wanted) < 35
 
 
 def test_edges_lie_on_the_box_and_are_dashed_without_an_asset(addon, box, marks):
