@@ -95,7 +95,8 @@ class NeuralAsset:
 class BackgroundAsset:
     """A picture without its objects. image uint8 [H, W, 3]; mask uint8 [H, W], 255 where an object
     stood; camera that took it; ground: height of the floor in metres (world z); appearance float32
-    [4, C] tokens.
+    [4, C] tokens; plate uint8 [H, W, 3]: the clean plate, the picture as it would be without its
+    objects and their shadows (None: there were none).
     """
 
     image: np.ndarray
@@ -106,6 +107,7 @@ class BackgroundAsset:
     name: str = "Background"
     provenance: dict[str, str] = field(default_factory=dict)
     encoder: str = ""
+    plate: np.ndarray | None = None
 
     def checked(self) -> BackgroundAsset:
         """A validated copy; raises AssetFileError."""
@@ -118,18 +120,22 @@ class BackgroundAsset:
         ground = checks.floats(self.ground, (), "The background's floor")
         tokens = checks.tokens(self.appearance, (TOKENS,))
         name, provenance, encoder = checks.texts(self.name, self.provenance, self.encoder)
-        return BackgroundAsset(image, mask, camera, float(ground), tokens, name, provenance, encoder)
+        plate = None if self.plate is None else checks.picture(self.plate, "The background's clean plate")
+        if plate is not None and plate.shape != image.shape:
+            raise AssetFileError(f"The background's clean plate is {plate.shape}: it does not fit its picture.")
+        return BackgroundAsset(image, mask, camera, float(ground), tokens, name, provenance, encoder, plate)
 
 
 Asset = NeuralAsset | BackgroundAsset
 
 
 def thumbnail(asset: Asset) -> np.ndarray:
-    """A small picture of the asset, uint8 [<=128, <=128, 3]: an object on grey, a background as it
-    is.
+    """A small picture of the asset, uint8 [<=128, <=128, 3]: an object on grey, a background without
+    its objects.
     """
     if isinstance(asset, BackgroundAsset):
-        return _shrink(asset.image.astype(np.float32), THUMBNAIL_SIDE)
+        picture = asset.image if asset.plate is None else asset.plate
+        return _shrink(picture.astype(np.float32), THUMBNAIL_SIDE)
     view = asset.views[int(np.argmax([np.asarray(v.mask, np.float32).sum() for v in asset.views]))]
     cover = np.asarray(view.mask, np.float32)[..., None] / 255
     return _shrink(view.image * cover + _GREY * (1 - cover), THUMBNAIL_SIDE)
@@ -247,6 +253,8 @@ def _unpack_view(tensors: dict[str, np.ndarray], prefix: str) -> AssetView:
 def _pack_background(asset: BackgroundAsset) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     tensors = {"image": asset.image, "mask": asset.mask, "appearance": asset.appearance}
     tensors |= {f"camera.{key}": value for key, value in vars(asset.camera).items()}
+    if asset.plate is not None:
+        tensors["plate"] = asset.plate
     height, width = asset.mask.shape
     return tensors, {"kind": "background", "size": [width, height], "ground": asset.ground}
 
@@ -254,4 +262,5 @@ def _pack_background(asset: BackgroundAsset) -> tuple[dict[str, np.ndarray], dic
 def _unpack_background(header: dict[str, Any], tensors: dict[str, np.ndarray]) -> BackgroundAsset:
     camera = PinholeCamera(tensors["camera.intrinsics"], tensors["camera.world_to_camera"])
     common = {key: header[key] for key in ("ground", "name", "provenance", "encoder")}
-    return BackgroundAsset(tensors["image"], tensors["mask"], camera, appearance=tensors["appearance"], **common)
+    rest = {"appearance": tensors["appearance"], "plate": tensors.get("plate"), **common}
+    return BackgroundAsset(tensors["image"], tensors["mask"], camera, **rest)

@@ -11,14 +11,14 @@ coordinates. In the target camera
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
 from .atlas import BACKGROUND, Atlas, fetch
 from .contact import VISIBLE, contact_shade
-from .filters import box_max
+from .filters import box_max, box_mean
 from .geometry import (
     FAR,
     NEAR,
@@ -29,6 +29,7 @@ from .geometry import (
     floor_points,
     from_box_coordinates,
     intersect_box,
+    moved_boxes,
     pixel_centres,
     project_each,
     rigid_inverse,
@@ -37,6 +38,7 @@ from .geometry import (
 )
 from .holes import RIM, fill_background, fill_holes
 from .layers import BoxLayers, box_layers
+from .plate import REPLACED
 from .several_views import choose_views
 from .sources import Sources, best_entries
 from .splatting import splat
@@ -58,7 +60,9 @@ class Planes:
 @dataclass(frozen=True)
 class Carried:
     """image [B, 3, H, W] 0..1; seen, unseen, background [B, 1, H, W] shares of what each pixel is made of
-    (the rest is invented fill); behind [B, 3, H, W] the picture without any object, its holes filled;
+    (the rest is invented fill);
+    behind [B, 3, H, W] the picture without any object, its holes filled, and plated [B, 1, H, W] 0..1 where the clean
+    plate [B, 3, H, W] knows better what is behind (None: there is no plate);
     slot [B, H, W] the front object or -1; depth [B, H, W] metres of that object."""
 
     image: Tensor
@@ -68,6 +72,8 @@ class Carried:
     behind: Tensor
     slot: Tensor
     depth: Tensor
+    plate: Tensor | None = None
+    plated: Tensor | None = None
 
     def maps(self) -> Tensor:
         """[B, 3, H, W]: seen, unseen, background."""
@@ -78,6 +84,15 @@ class Carried:
         colours = (self.image - (1 - share) * self.behind) / share.clamp_min(1e-3)
         front = fill_holes(colours, torch.where(share > 0.999, 1.0, share * (share > 0.05)))
         return Planes(self.image, front, self.behind)
+
+    def finished(self, planes: Planes, region: Tensor) -> Planes:
+        """The planes with the clean plate in their holes, within an edit region [B, 1, H, W]. The networks see the
+        planes without it: they were trained on smooth holes, of which they make what is right on average."""
+        if self.plate is None or self.plated is None:
+            return planes
+        change = region * self.plated * (self.plate - self.behind)
+        left = 1 - self.seen - self.unseen
+        return Planes(planes.image + left * change, planes.front, planes.behind + change)
 
 
 def carry(
@@ -104,7 +119,12 @@ def carry(
     candidates = [_seen_candidate(sources, pixels, entry_map, depth_map)]
     for k in range(2):
         candidates.append(_box_candidate(sources, pixels, layers.slot[:, k], best, candidates[0]))
-    return _composite(candidates, _background(sources, camera, pixels), _shade(sources, camera, boxes, pixels), pixels)
+    backdrop, shade = _background(sources, camera, pixels), _shade(sources, camera, boxes, pixels)
+    carried = _composite(candidates, backdrop, shade, pixels)
+    if sources.plate_view is None:
+        return carried
+    plate, plated = _plate(sources, camera, boxes, pixels, backdrop, carried)
+    return replace(carried, plate=plate * shade, plated=plated)
 
 
 class _Pixels:
@@ -132,11 +152,13 @@ class _Pixels:
 @dataclass
 class _Backdrop:
     """What lies behind all objects: image [B, 3, H, W], weight [B, 1, H, W] (0: not seen), in_picture [B, 1, H, W]
-    bool (where its picture has pixels, seen or hidden by objects), valid [B] (whether there is a background)."""
+    bool (where its picture has pixels, seen or hidden by objects), uv [B*P, 2] where in it, valid [B] (whether there
+    is a background)."""
 
     image: Tensor
     weight: Tensor
     in_picture: Tensor
+    uv: Tensor
     valid: Tensor
 
 
@@ -227,7 +249,28 @@ def _background(sources: Sources, camera: Camera, pixels: _Pixels) -> _Backdrop:
     image, weight = colour.view(*shape, 3).permute(0, 3, 1, 2), alpha.view(shape)[:, None]
     weight = torch.where(weight > 0.999, 1.0, weight * (weight > 0.5))
     in_picture = ahead & ((uvd[:, :2] > 0) & (uvd[:, :2] < 1)).all(-1)
-    return _Backdrop(image, weight, in_picture.view(shape)[:, None], sources.background_view >= 0)
+    return _Backdrop(image, weight, in_picture.view(shape)[:, None], uvd[:, :2], sources.background_view >= 0)
+
+
+def _plate(
+    sources: Sources, camera: Camera, boxes: Boxes, pixels: _Pixels, backdrop: _Backdrop, carried: Carried
+) -> tuple[Tensor, Tensor]:
+    """The clean plate [B, 3, H, W] and where it is wanted [B, 1, H, W]: where an object left, and around there as far
+    as the plate may differ, though not nearer to objects that stayed, whose shadows stay with them."""
+    shown = carried.seen + carried.unseen < 0.5
+    left_open = ((backdrop.weight < 0.5) & shown & backdrop.in_picture).float()
+    reach = max(1, round(REPLACED * max(pixels.height, pixels.width)))
+    stayed = ~moved_boxes(sources.before, boxes) if pixels.count else carried.slot.new_zeros(pixels.batch, 1).bool()
+    stands = stayed.gather(1, carried.slot.clamp_min(0).flatten(1)).view_as(carried.slot) & (carried.slot >= 0)
+    hole, still = box_mean(torch.cat([left_open, stands[:, None].float()], 1), reach).split(1, 1)
+    nearer = (0.5 + 2 * (hole - still) / (hole + still).clamp_min(1e-6)).clamp(0, 1)
+    wanted = torch.where(left_open > 0, 1.0, nearer * box_max(left_open, reach)) * backdrop.in_picture
+    chosen = wanted.flatten().nonzero()[:, 0]
+    colours = torch.zeros(pixels.rays.shape[0], 3, device=pixels.rays.device)
+    assert sources.plate_view is not None
+    view = sources.plate_view[pixels.frame[chosen]]
+    colours[chosen], _ = fetch(sources.atlas, view, backdrop.uv[chosen], torch.full_like(view, BACKGROUND))
+    return colours.view(pixels.batch, pixels.height, pixels.width, 3).permute(0, 3, 1, 2), wanted
 
 
 def _shade(sources: Sources, camera: Camera, boxes: Boxes, pixels: _Pixels) -> Tensor:

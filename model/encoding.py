@@ -32,6 +32,7 @@ from .guided import follow_edges
 from .looking import Sighting, look_at_objects
 from .masks import solid, without_outline
 from .parts import Parts
+from .plate import clean_plate
 from .scene import MAX_SCENE_OBJECTS, Box, PinholeCamera
 
 MIN_IMAGE, MAX_IMAGE, MAX_ASPECT = 16, 8192, 8.0
@@ -125,8 +126,21 @@ def encode_picture(
         assets.append(NeuralAsset((view,), tokens, box.size, f"Object {slot + 1}", dict(provenance), fingerprint))
     tokens = behind[0].cpu().numpy().astype(np.float32)
     hidden = taken.astype(np.uint8) * 255
-    background = BackgroundAsset(image, hidden, camera, float(ground), tokens, "Background", provenance, fingerprint)
+    pause()
+    plate = _plate(picture, taken)
+    pause()
+    background = BackgroundAsset(
+        image, hidden, camera, float(ground), tokens, "Background", provenance, fingerprint, plate
+    )
     return assets, background
+
+
+def _plate(picture: Tensor, taken: np.ndarray) -> np.ndarray | None:
+    """The clean plate uint8 [H, W, 3] of picture [1, 3, H, W], whose objects have taken [H, W] bool."""
+    if not taken.any():
+        return None
+    plate = clean_plate(picture, torch.from_numpy(taken).to(picture.device)[None, None])
+    return (plate[0] * 255).round().byte().permute(1, 2, 0).contiguous().cpu().numpy()
 
 
 def _cut_out(

@@ -112,6 +112,11 @@ def _sources(
         labels.append(torch.where(free, BACKGROUND, UNUSED))
         depths.append(torch.zeros(free.numel(), 1, device=device))
         intrinsics.append(torch.from_numpy(background.camera.intrinsics))
+    plate = background is not None and background.plate is not None
+    if background is not None and background.plate is not None:
+        values.append(_shrunk(image_tensor(background.plate, device), side)[0])
+        labels.append(torch.full(values[-1].shape[-2:], BACKGROUND, device=device))
+        intrinsics.append(torch.from_numpy(background.camera.intrinsics))
     atlas = build_atlas(values, labels)
     entries = torch.arange(count, device=device)
     camera = camera_tensor(background.camera if background else _plain_camera(), device)
@@ -124,19 +129,23 @@ def _sources(
         torch.tensor([count if background is not None else -1], device=device), camera,
         torch.tensor([background.ground if background else 0.0], device=device),
         before, torch.cat(depths) if len(slots) > len(assets) else None,
+        torch.tensor([count + 1], device=device) if plate else None,
     )  # fmt: skip
 
 
 def _background_view(background: BackgroundAsset, side: int | None, device: torch.device) -> tuple[Tensor, Tensor]:
-    picture = image_tensor(background.image, device)
+    picture = _shrunk(image_tensor(background.image, device), side)
     free = 1 - torch.from_numpy(np.array(background.mask)).to(device)[None, None].float() / 255
-    height, width = background.image.shape[:2]
-    scale = 1.0 if side is None else min(1.0, side / max(height, width))
-    if scale < 1:
-        height, width = max(2, round(height * scale)), max(2, round(width * scale))
-        picture = resized(picture, height, width)
-        free = interpolate(free, (height, width), mode="area")
+    if free.shape[-2:] != picture.shape[-2:]:
+        free = interpolate(free, picture.shape[-2:], mode="area")
     return picture[0], free[0, 0] > 0.5
+
+
+def _shrunk(picture: Tensor, side: int | None) -> Tensor:
+    """A picture [1, 3, H, W] with a longer side of at most `side` (None: as it is)."""
+    height, width = picture.shape[-2:]
+    scale = 1.0 if side is None else min(1.0, side / max(height, width))
+    return resized(picture, max(2, round(height * scale)), max(2, round(width * scale)))
 
 
 def _before(assets: list[NeuralAsset], background: BackgroundAsset | None, device: torch.device) -> Boxes:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -49,6 +49,7 @@ class Posed:
     boxes: Boxes
     carried: Carried
     planes: Planes
+    shown: Planes
     region: Tensor
     steady: Tensor
     layers: BoxLayers
@@ -68,7 +69,10 @@ def pose_scene(scene: Scene, settings: RenderSettings, prepared: Prepared, side:
     steady = steady_pixels(prepared.source_camera, camera, prepared.before, boxes, carried)
     steady = steady * prepared.has_background
     layers = box_layers(camera, boxes, height, width, maps=False)
-    return Posed(camera, boxes, carried, carried.planes(), region, steady, layers, half, height, width)
+    planes = carried.planes()
+    return Posed(
+        camera, boxes, carried, planes, carried.finished(planes, region), region, steady, layers, half, height, width
+    )
 
 
 def edited(prepared: Prepared, camera: Camera, boxes: Boxes, carried: Carried) -> Tensor:
@@ -92,7 +96,11 @@ def decoded_picture(parts: Parts, latents: Tensor) -> Tensor:
 
 def _fused(parts: Parts, posed: Posed, decoded: Tensor, again: Tensor) -> Fusion:
     maps = torch.cat([posed.carried.maps(), posed.region, posed.steady], 1)
-    return fuse(parts.fusion, posed.planes, decoded, again, maps, posed.layers, posed.half)
+    fusion = fuse(parts.fusion, posed.planes, decoded, again, maps, posed.layers, posed.half)
+    if posed.carried.plated is None:
+        return fusion
+    # a shadow that the plate has taken away must not be lightened once more
+    return replace(fusion, believed=fusion.believed * (1 - posed.carried.plated * posed.carried.background))
 
 
 def step_picture(parts: Parts, posed: Posed, latents: Tensor, again: Tensor | None) -> np.ndarray:
@@ -104,7 +112,7 @@ def step_picture(parts: Parts, posed: Posed, latents: Tensor, again: Tensor | No
     if again is None:
         return to_uint8(decoded)
     fusion = _fused(parts, posed, decoded, again)
-    return to_uint8(compose(fusion, posed.planes, posed.region))
+    return to_uint8(compose(fusion, posed.shown, posed.region))
 
 
 def finish(
@@ -127,7 +135,7 @@ def finish(
     else:
         fusion = _fused(parts, posed, decoded, again)
         region = posed.region if full is posed.carried else edited(prepared, posed.camera, posed.boxes, full)
-        planes = posed.planes if full is posed.carried else full.planes()
+        planes = posed.shown if full is posed.carried else full.finished(full.planes(), region)
         made = _transferred(fusion, full, planes, region) if settings.transfer else decoded
         surface, predicted = fusion.surface(posed.layers), fusion.cover(posed.layers)
     made = resized(made, *size)
@@ -148,6 +156,8 @@ def _transferred(fusion: Fusion, full: Carried, planes: Planes, region: Tensor) 
     """The model's correction on the full-size carried picture, and texture where nothing was carried."""
     made = compose(fusion, planes, region)
     hole = 1 - full.seen - full.unseen - full.background
+    if full.plated is not None:
+        hole = hole * (1 - full.plated)
     return made + hole_texture(full.image, hole * region, full.background)
 
 

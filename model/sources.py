@@ -21,7 +21,8 @@ class Sources:
     points [Q, 3] box coordinates of all seen surface points and point_entry [Q] whose they are;
     depth [T, 1]: camera z in metres of every atlas row that shows an object (None where no object has several views);
     background_view [B] (-1: none) with background_camera [B] and ground [B] metres (world z);
-    before [B, N]: where the objects stood in the background's picture (absent: not in it).
+    before [B, N]: where the objects stood in the background's picture (absent: not in it);
+    plate_view [B]: the background's clean plate (-1, or no tensor: there is none).
     """
 
     atlas: Atlas
@@ -39,6 +40,7 @@ class Sources:
     ground: Tensor
     before: Boxes
     depth: Tensor | None = None
+    plate_view: Tensor | None = None
 
 
 def best_entries(sources: Sources, camera: Camera, boxes: Boxes) -> Tensor:

@@ -1,0 +1,76 @@
+"""The clean plate: floors go on, shadows go, the rest stays."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import Tensor
+
+from model.holes import fill_background
+from model.plate import REPLACED, clean_plate
+
+HEIGHT, WIDTH = 96, 144
+
+
+def floor() -> Tensor:
+    """[1, 3, H, W]: planks that run along the rows before a wall, of a grain that repeats."""
+    y, x = torch.meshgrid(torch.arange(HEIGHT), torch.arange(WIDTH), indexing="ij")
+    grain = 0.12 * torch.sin(x * (2 * torch.pi / 9)) * ((y // 3) % 2)
+    wood = 0.6 + grain - 0.35 * (y % 12 == 0)
+    picture = torch.where(y < 36, torch.tensor(0.85), wood)
+    return (picture * torch.tensor([1.0, 0.8, 0.6])[:, None, None])[None]
+
+
+def hidden() -> Tensor:
+    """[1, 1, H, W]: an object that stands before floor and wall."""
+    mask = torch.zeros(1, 1, HEIGHT, WIDTH, dtype=torch.bool)
+    mask[..., 24:72, 60:90] = True
+    return mask
+
+
+def error(made: Tensor, truth: Tensor, where: Tensor) -> float:
+    return float((made - truth).square().mean(1, keepdim=True)[where].mean())
+
+
+def test_planks_and_wall_go_on_behind_the_object():
+    truth, mask = floor(), hidden()
+    seen = torch.where(mask, torch.tensor([0.1, 0.9, 0.1])[:, None, None], truth)
+    plate = clean_plate(seen, mask)
+    smooth = fill_background(seen, (~mask).float())
+    assert error(plate, truth, mask) < 0.35 * error(smooth, truth, mask)
+    edge = plate[0, 0, 34:38, 75]
+    assert float(edge[:2].mean() - edge[2:].mean()) > 0.15, "the wall ends where it ends beside the object"
+
+
+def test_far_from_the_object_nothing_changes_and_it_is_always_the_same():
+    truth, mask = floor(), hidden()
+    plate = clean_plate(truth, mask)
+    near = torch.zeros_like(mask)
+    reach = round(REPLACED * WIDTH) + 2
+    near[..., max(24 - reach, 0) : 72 + reach, max(60 - reach, 0) : 90 + reach] = True
+    assert torch.equal(plate[(~near).expand_as(plate)], truth[(~near).expand_as(truth)])
+    assert torch.equal(plate, clean_plate(truth, mask))
+    assert clean_plate(truth, torch.zeros_like(mask)) is truth
+
+
+def test_a_shadow_beside_the_object_goes_with_it():
+    truth, mask = floor(), hidden()
+    x = torch.arange(WIDTH).float()
+    shade = 1 - 0.4 * torch.exp(-(((x - 90) / 6) ** 2)) * (x >= 90)
+    light = torch.ones(1, 1, HEIGHT, WIDTH)
+    light[..., 54:74, :] = shade
+    seen = truth * light
+    shadow = (light < 0.85) & ~mask
+    plate = clean_plate(seen, mask)
+    assert error(plate, truth, shadow) < 0.3 * error(seen, truth, shadow)
+
+
+@pytest.mark.parametrize("size", [(16, 16), (16, 128), (40, 33)])
+def test_hidden_everywhere_is_still_a_picture(size):
+    image = torch.rand(1, 3, *size, generator=torch.Generator().manual_seed(0))
+    mask = torch.ones(1, 1, *size, dtype=torch.bool)
+    mask[..., :2, :2] = False
+    for hidden_part in (mask, torch.ones_like(mask)):
+        plate = clean_plate(image, hidden_part)
+        assert plate.shape == image.shape and bool(torch.isfinite(plate).all())
+        assert 0 <= float(plate.min()) and float(plate.max()) <= 1
