@@ -256,11 +256,13 @@ def _pack_background(asset: BackgroundAsset) -> tuple[dict[str, np.ndarray], dic
     if asset.plate is not None:
         tensors["plate"] = asset.plate
     height, width = asset.mask.shape
-    return tensors, {"kind": "background", "size": [width, height], "ground": asset.ground}
+    header = {"kind": "background", "size": [width, height], "ground": asset.ground}
+    return tensors, header | {"plate": asset.plate is not None}
 
 
 def _unpack_background(header: dict[str, Any], tensors: dict[str, np.ndarray]) -> BackgroundAsset:
     camera = PinholeCamera(tensors["camera.intrinsics"], tensors["camera.world_to_camera"])
     common = {key: header[key] for key in ("ground", "name", "provenance", "encoder")}
-    rest = {"appearance": tensors["appearance"], "plate": tensors.get("plate"), **common}
+    plate = tensors["plate"] if header.get("plate") else None
+    rest = {"appearance": tensors["appearance"], "plate": plate, **common}
     return BackgroundAsset(tensors["image"], tensors["mask"], camera, **rest)

@@ -97,10 +97,11 @@ def decoded_picture(parts: Parts, latents: Tensor) -> Tensor:
 def _fused(parts: Parts, posed: Posed, decoded: Tensor, again: Tensor) -> Fusion:
     maps = torch.cat([posed.carried.maps(), posed.region, posed.steady], 1)
     fusion = fuse(parts.fusion, posed.planes, decoded, again, maps, posed.layers, posed.half)
-    if posed.carried.plated is None:
+    carried = posed.carried
+    if carried.plated is None:
         return fusion
-    # a shadow that the plate has taken away must not be lightened once more
-    return replace(fusion, believed=fusion.believed * (1 - posed.carried.plated * posed.carried.background))
+    # it answers to a smooth hole and to shadows that the plate has taken away
+    return replace(fusion, change=fusion.change * (1 - carried.plated * (1 - carried.seen - carried.unseen)))
 
 
 def step_picture(parts: Parts, posed: Posed, latents: Tensor, again: Tensor | None) -> np.ndarray:

@@ -56,7 +56,9 @@ def a_background(**changes) -> BackgroundAsset:
     image = np.random.default_rng(2).integers(0, 256, (40, 60, 3), np.uint8)
     camera = PinholeCamera(np.array([1.2, 1.8, 0.5, 0.5], np.float32), np.eye(4, dtype=np.float32))
     mask = np.where(image[..., 0] > 200, 255, 0).astype(np.uint8)
-    background = BackgroundAsset(image, mask, camera, -0.25, np.ones((4, 6), np.float32), "Yard", {}, "abc")
+    background = BackgroundAsset(
+        image, mask, camera, -0.25, np.ones((4, 6), np.float32), "Yard", {}, "abc", 255 - image
+    )
     return replace(background, **changes)
 
 
@@ -108,7 +110,7 @@ def test_bad_assets_are_not_written(tmp_path):
         an_object(views=(), appearance=np.zeros((0, 4, 6))),
         a_background(ground=np.nan), a_background(mask=np.zeros((2, 2), np.uint8)),
         a_background(camera=PinholeCamera(np.zeros(4), np.eye(4))),
-        a_background(provenance={"a": 1}),
+        a_background(provenance={"a": 1}), a_background(plate=np.zeros((2, 2, 3), np.uint8)),
     ]  # fmt: skip
     for asset in bad:
         refused(lambda asset=asset: save_asset(tmp_path / "a.safetensors", asset))
@@ -220,7 +222,7 @@ def test_thumbnail(tmp_path):
     small = thumbnail(asset)
     assert small.shape == (128, 32, 3) and small.dtype == np.uint8 and (small == 96).all()
     assert thumbnail(an_object()).shape == (20, 30, 3)
-    assert thumbnail(a_background(image=np.full((40, 60, 3), 7, np.uint8))).tolist()[0][0] == [
+    assert thumbnail(a_background(plate=np.full((40, 60, 3), 7, np.uint8))).tolist()[0][0] == [
         7,
         7,
         7,
