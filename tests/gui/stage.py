@@ -64,6 +64,10 @@ class Stage:
         self.server.stop()
         self.server = BoxServer(self.server.port).start()
 
+    def speak(self, *protocol: int) -> None:
+        """The server answers new connections in this version of the protocol."""
+        self.server.protocol = protocol
+
     def slow_down(self, seconds: float) -> None:
         """What a preview and a step of a render take from now on."""
         self.server.delay = self.server.step_seconds = seconds

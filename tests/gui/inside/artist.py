@@ -119,9 +119,9 @@ class Artist:
 
     def connect(self) -> Pauses:
         bridge = self.bridge
-        if not bridge.is_ready:
+        if not bridge.is_ready or bridge.address != self.address:  # but some other server of this computer
             bridge.connect(self.address)
-        yield from self.until(lambda: bridge.is_ready, "the server is connected")
+        yield from self.until(lambda: bridge.is_ready and bridge.address == self.address, "the server is connected")
 
     def select(self, name: str) -> None:
         for thing in self.scene.objects:

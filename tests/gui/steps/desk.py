@@ -57,6 +57,18 @@ def server_states_seen(artist: Artist) -> Pauses:
     yield from artist.look("failed")
 
 
+def other_version_refused(artist: Artist) -> Pauses:
+    """A server of another version is refused, and the panel names the side to update."""
+    artist.bridge.close()
+    artist.stage.speak(9, 0)
+    yield from artist.open_sidebar()
+    artist.bridge.connect(artist.address)
+    yield from artist.until(lambda: artist.bridge.state == "refused", "it is refused")
+    yield 0.6
+    yield from artist.look("refused")
+    assert "Update the Blender add-on" in artist.bridge.problem, artist.bridge.problem
+
+
 def queue_shown(artist: Artist) -> Pauses:
     """What the server works on is listed; the cross in the line of an own job cancels it, and its line goes."""
     artist.stage.fill_queue()
@@ -102,7 +114,7 @@ def preferences_shown(artist: Artist) -> Pauses:
         bpy.ops.neural_assets.test_connection("INVOKE_DEFAULT")
     bridge = artist.bridge
     yield from artist.until(lambda: bridge.test is not None and bridge.test.is_done, "the test is over")
-    assert bridge.test.words.startswith("Server ")
+    assert bridge.test.words.startswith("Server ") and not bpy.app.online_access, "which a server here does not need"
     yield 0.8
     yield from artist.look("shown")
     for window in list(bpy.context.window_manager.windows)[1:]:

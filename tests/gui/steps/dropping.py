@@ -65,3 +65,29 @@ def picture_dropped(artist: Artist) -> Pauses:
     yield from artist.until(lambda: artist.scene.camera.data.lens == 28.0, "the lens that was offered is taken", 10)
     yield 0.3
     yield from artist.look("seen")
+
+
+def settings_dropped(artist: Artist) -> Pauses:
+    """A picture of ours that is dropped brings its scene back: boxes, camera and settings; Ctrl-Z takes that back."""
+    yield from artist.table()
+    yield from artist.connect()
+    folder = artist.out / artist.step
+    folder.mkdir()
+    scene = lambda: artist.scene  # noqa: E731
+    scene().render.filepath, scene().neural_assets.seed = str(folder / "picture.png"), 7
+    bpy.ops.render.render(write_still=True)
+    scene().objects["Left"].location.x, scene().neural_assets.seed = 0.2, 3
+    with artist.in_view():
+        bpy.ops.ed.undo_push(message="Moved")
+    yield from _browser(artist)
+    yield from artist.drag(_first_file(artist), artist.place_of((0, 0, 1)), steps=20)
+    yield 1.0
+    yield from artist.key("s")  # Load settings from picture
+    yield 1.0
+    yield from artist.look("asked")
+    yield from artist.until(lambda: scene().objects["Left"].location.x < -0.99, "the box is where it was", 10)
+    assert scene().neural_assets.seed == 7
+    yield from artist.move(artist.place_of((0, 0, 1)))
+    yield from artist.key("ctrl+z")
+    yield from artist.until(lambda: scene().neural_assets.seed == 3, "one step back")
+    assert abs(scene().objects["Left"].location.x - 0.2) < 1e-6

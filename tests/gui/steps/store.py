@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import bpy
 
+from tests.blender.stores import asset_bytes
 from tests.gui.inside.artist import Artist, Pauses
 from tests.gui.inside.titles import open_panel
 
@@ -110,3 +111,28 @@ def asset_exported_and_imported(artist: Artist) -> Pauses:
     yield from artist.until(lambda: "chair" in _names(artist), "the store has it again", 10)
     yield 0.5
     yield from artist.look("imported")
+
+
+def missing_found(artist: Artist) -> Pauses:
+    """What the server lacks is taken out of a folder that is chosen in the file browser; the panel of it goes."""
+    bpy.context.preferences.view.filebrowser_display_type = "SCREEN"
+    folder = artist.out / artist.step
+    folder.mkdir()
+    (folder / "bed.safetensors").write_bytes(asset_bytes("bed-of-another-computer", "Bed"))
+    yield from artist.live_table()
+    box = artist.scene.objects["Left"].neural_assets
+    box.asset, box.asset_name = "bed-of-another-computer", "Bed"
+    yield from artist.open_sidebar()
+    button = yield from artist.find("neural_assets.find_missing", columns=(0.5,))
+    yield from artist.click(button)
+    yield from artist.until(lambda: artist.windows_areas("FILE_BROWSER"), "the file browser is open")
+    artist.area(0, "FILE_BROWSER").spaces.active.params.directory = str(folder).encode()
+    yield 1.0
+    yield from artist.look("choosing")
+    listed = artist.region(0, "WINDOW", "FILE_BROWSER")
+    yield from artist.move(artist.on_screen(listed, listed.width / 2, listed.height / 2))
+    yield from artist.key("Return")
+    yield from artist.until(lambda: "bed-of-another-computer" in _names(artist), "the store has it", 10)
+    yield from artist.rest()
+    yield from artist.look("found")
+    assert not artist.part("assets.missing").missing()
