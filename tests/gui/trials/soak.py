@@ -19,7 +19,6 @@ ACTIONS_PER_FILE = 45  # then a fresh file, at whose rest memory is measured
 ACTIONS_PER_LOOK = 6  # then the picture is compared with the scene
 MOST_BOXES = 12
 DEAD_ACTIONS = 5  # until a new server comes
-LOADED_SECONDS, LOADED_MB = 8.0, 2.0  # nothing is loaded any more when memory has not grown by this for so long
 
 
 def random_actions(artist: Artist) -> Pauses:
@@ -32,18 +31,18 @@ class Soak:
 
     def __init__(self, artist: Artist) -> None:
         self.artist, self.random = artist, random.Random(artist.settings["seed"])
+        # Whenever the add-on is switched on again: it shall find no other server of this computer
+        os.environ["NEURAL_ASSETS_ADDRESS"] = artist.address
         self.watch = Stopwatch(os.path.dirname(str(artist.part("identity").__file__)))
         self.ends = Ends()
         self.away = 0  # actions until the server is as it should be again
         self.done: dict[str, int] = {}
-        self.basis = 0.0  # MB with a fresh file at rest, before EEVEE was loaded
         self.memory: list[tuple[float, float]] = []  # (minutes, MB) with a fresh file at rest
         self.looks, self.faults = 0, []
 
     def run(self) -> Pauses:
         start = time.monotonic()
         minutes = self.artist.settings["minutes"]
-        yield from self.warm_up()
         self.watch.start()
         while (passed := (time.monotonic() - start) / 60) < minutes:
             yield from self.fresh(passed)
@@ -53,23 +52,6 @@ class Soak:
                     yield from self.compare()
         yield from self.fresh(minutes)
         self.watch.stop()
-
-    def warm_up(self) -> Pauses:
-        """What Blender itself loads once and keeps: some 40 MB with the first render, and 0.8 GB of EEVEE, which a
-        rendered view shows while the add-on is off."""
-        yield from self.artist.live_table()
-        yield from self.artist.key(F12)
-        yield from self.end_render()
-        yield from self.table_at_rest()
-        self.basis = round(memory.held(), 1)
-        bpy.ops.preferences.addon_disable(module=PACKAGE)
-        most, grown = 0.0, time.monotonic()
-        while time.monotonic() < grown + LOADED_SECONDS:
-            yield 0.5
-            if (size := memory.held()) > most + LOADED_MB:
-                most, grown = size, time.monotonic()
-        bpy.ops.preferences.addon_enable(module=PACKAGE)
-        yield 0.2
 
     def table_at_rest(self) -> Pauses:
         """A new file with the table, the same each time, before which nothing can be undone."""
@@ -85,10 +67,8 @@ class Soak:
         """The table, at whose rest memory is measured; the report so far is written."""
         yield from self.table_at_rest()
         self.memory.append((round(minutes, 2), round(memory.held(), 1)))
-        self.artist.figures.update(
-            basis=self.basis, memory=self.memory, actions=self.done, looks=self.looks, faults=self.faults,
-            times=self.watch.told(),
-        )  # fmt: skip
+        told = {"memory": self.memory, "actions": self.done, "looks": self.looks, "faults": self.faults}
+        self.artist.figures.update(told, times=self.watch.told())
         self.artist.save()
 
     def act(self) -> Pauses:
@@ -100,6 +80,7 @@ class Soak:
         print(f"{action.__name__}", flush=True)
         yield from self.artist.move(self.over_view())
         yield from action(self)
+        print(f"    {memory.held():.0f} MB", flush=True)
         if self.away:
             self.away -= 1
             if not self.away:
@@ -149,13 +130,14 @@ class Soak:
             0.4, 0.7
         )
 
-    def pick(self) -> None:
-        """Select one box, by script."""
+    def pick(self) -> bool:
+        """Select one box, by script. With none in sight the keys of a tool would mean something else to Blender."""
         boxes = [
             thing.name for thing in self.artist.scene.objects if thing.neural_assets.is_box and thing.visible_get()
         ]
         if boxes:
             self.artist.select(self.random.choice(boxes))
+        return bool(boxes)
 
     def push(self, message: str) -> None:
         """Make what was done by script an undo step, as Blender does of its own operators and fields: undoing past
@@ -179,11 +161,12 @@ class Soak:
     # --- the actions ---
 
     def move(self) -> Pauses:
-        self.pick()
-        yield from self.artist.key("g", self.random.choice("xyz"), *self.number(-0.4, 0.4), "Return")
+        if self.pick():
+            yield from self.artist.key("g", self.random.choice("xyz"), *self.number(-0.4, 0.4), "Return")
 
     def drag(self) -> Pauses:
-        self.pick()
+        if not self.pick():
+            return
         start, end = self.over_view(), self.over_view()
         yield from self.artist.move(start)
         yield from self.artist.key("g")
@@ -191,26 +174,24 @@ class Soak:
         yield from self.artist.hand("click", 1)
 
     def rotate(self) -> Pauses:
-        self.pick()
-        yield from self.artist.key("r", "z", *self.number(-60, 60), "Return")
+        if self.pick():
+            yield from self.artist.key("r", "z", *self.number(-60, 60), "Return")
 
     def scale(self) -> Pauses:
-        self.pick()
-        yield from self.artist.key("s", *self.number(0.8, 1.25), "Return")
+        if self.pick():
+            yield from self.artist.key("s", *self.number(0.8, 1.25), "Return")
 
     def duplicate(self) -> Pauses:
-        if len(self.artist.scene.objects) < MOST_BOXES:
-            self.pick()
+        if len(self.artist.scene.objects) < MOST_BOXES and self.pick():
             yield from self.artist.key("shift+d", "x", *self.number(-1, 1), "Return")
 
     def delete(self) -> Pauses:
-        if len(self.artist.scene.objects) > 3:
-            self.pick()
+        if len(self.artist.scene.objects) > 3 and self.pick():
             yield from self.artist.key("Delete")
 
     def hide(self) -> Pauses:
-        self.pick()
-        yield from self.artist.key("h")
+        if self.pick():
+            yield from self.artist.key("h")
 
     def show(self) -> Pauses:
         yield from self.artist.key("alt+h")
@@ -284,16 +265,27 @@ class Soak:
         yield 0.2
 
     def addon_off_and_on(self) -> Pauses:
+        """While rendered views are there, yet EEVEE, which Blender would show instead, is not loaded: the half to one
+        gigabyte that it takes and gives back would hide everything."""
+        kinds = [self._shading(number, "SOLID") for number in range(len(self.artist.windows_areas()))]
         bpy.ops.preferences.addon_disable(module=PACKAGE)
         yield 0.5
         bpy.ops.preferences.addon_enable(module=PACKAGE)
+        for number, kind in enumerate(kinds):
+            self._shading(number, kind)
         yield 0.2
         if not self.away:
             yield from self.artist.connect()
 
+    def _shading(self, number: int, kind: str) -> str:
+        """Set how a view is shaded; returns how it was."""
+        shading = self.artist.space(number).shading
+        before, shading.type = shading.type, kind
+        return before
+
     def keyframe(self) -> Pauses:
-        self.pick()
-        yield from self.artist.key("i")
+        if self.pick():
+            yield from self.artist.key("i")
 
     def frame(self) -> Pauses:
         yield from self.artist.key(*[self.random.choice(("Right", "Left"))] * self.random.randint(1, 4))
@@ -333,8 +325,7 @@ class Soak:
 
     def assets(self) -> Pauses:
         """Refused while the server is away."""
-        self.pick()
-        if not bpy.context.selected_objects:  # all boxes are hidden
+        if not self.pick():
             return
         with self.artist.in_view():
             try:
