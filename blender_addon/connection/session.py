@@ -12,7 +12,7 @@ from ..identity import TAB, VERSION
 from ..protocol.errors import ProtocolError
 from .bridge import Bridge
 
-_BUSY, _IDLE = 0.025, 0.25  # seconds between two looks for answers
+_BUSY, _IDLE = 0.01, 0.25  # seconds between two looks for answers
 _STATUS_SECONDS = 1.0  # between two questions for the status while the panel is seen
 
 bridge = Bridge(VERSION)

@@ -86,13 +86,8 @@ class Viewport:
         if finished is not None and finished is not self._kept and shown is not None:
             self._kept = finished
             keeping.view_finished(finished, stamp_of(shown.scene, shown.settings, *self._made_of))
-        label = self._words_and_figures()
         try:
-            if label != self._label:
-                self._label = label
-                engine.update_stats("Neural Assets", label)
-                changed = True
-            if changed:
+            if self._tell() or changed:
                 engine.tag_redraw()
         except ReferenceError:  # Blender has freed the engine
             self.stop()
@@ -121,6 +116,15 @@ class Viewport:
         made = shown.settings
         return f"{words} | {made.width} x {made.height} | {shown.seconds:.2f} s | Seed {made.seed}"
 
+    def _tell(self) -> bool:
+        """Put words into the view's corner, for the next redraw; whether they are others than before."""
+        engine, label = self._engine(), self._words_and_figures()
+        if engine is None or label == self._label:
+            return False
+        self._label = label
+        engine.update_stats("Neural Assets", label)
+        return True
+
     def _follow_connection(self) -> None:
         """A new connection goes on with what stopped; one that somebody ended stops the view."""
         bridge = session.bridge
@@ -147,6 +151,7 @@ class Viewport:
             self.live.advance(time.monotonic())
         except ProtocolError as error:
             self.live.refuse(str(error))
+        self._tell()  # now, so that the redraw which follows a change shows it, and no other is needed
         session.hurry()
 
 

@@ -70,6 +70,17 @@ def test_a_change_is_drafted_shown_and_refined(scene, server, box, view):
     assert view.engine.redraws >= 2
 
 
+def test_the_redraw_of_a_change_has_its_words_and_needs_no_other_before_the_picture(addon, server, box, view):
+    """A second redraw would hold the picture up, by as long as it takes."""
+    until(lambda: addon("connection.session").bridge.is_ready)
+    view.viewport.live._submit = lambda request: SimpleNamespace(wait=lambda seconds: None, cancel=lambda: None)
+    box()
+    view.update()
+    assert view.engine.words == "Draft ..."
+    view.viewport.tick(0.0)
+    assert view.engine.redraws == 0
+
+
 def test_pictures_keep_the_shape_of_the_frame(addon):
     fitted, frame = addon("scene.reader").fitted, addon("scene.camera").Frame
     assert fitted(frame(1920, 1080), 256) == frame(256, 144)
