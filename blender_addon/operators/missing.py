@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import bpy
-from bpy.props import EnumProperty, StringProperty
+from bpy.props import BoolProperty, EnumProperty, StringProperty
 
 from ..assets import asset_file, missing, thumbnails
 from ..connection.session import bridge
@@ -58,7 +58,9 @@ class FindMissing(Conversation, bpy.types.Operator):
     words = "Taking the assets into the store"
 
     directory: StringProperty(name="Folder", description="Where to search", subtype="DIR_PATH", options={"SKIP_SAVE"})
-    filter_folder: bpy.props.BoolProperty(default=True, options={"HIDDEN"})
+    filter_folder: BoolProperty(default=True, options={"HIDDEN"})
+    filter_glob: StringProperty(default=f"*{asset_file.SUFFIX}", options={"HIDDEN"})
+    hide_props_region: BoolProperty(default=True, options={"HIDDEN"})  # beside the files
 
     def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> Result:
         context.window_manager.fileselect_add(self)

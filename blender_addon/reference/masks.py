@@ -87,7 +87,8 @@ def tinted(mask: np.ndarray, tint: strokes.Colour, side: int) -> np.ndarray:
     for _ in range(_RIM):
         core = _smaller(core)
     alpha = np.where(inside, np.where(core, _FILL, _OUTLINE), 0.0)[::-1, :, None]
-    return (alpha * colour.linear_rows(np.uint8([[np.round(255 * np.array(tint))]]))).astype(np.float32)
+    shade = colour.linear_rows(np.round(255 * np.array([[tint]])).astype(np.uint8))  # [1, 1, 4]
+    return (alpha * shade).astype(np.float32)
 
 
 def _smaller(inside: np.ndarray) -> np.ndarray:
