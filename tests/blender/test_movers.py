@@ -19,6 +19,7 @@ def boxes(addon, scene):
         depsgraph = bpy.context.evaluated_depsgraph_get()
         reader = addon("scene.reader")
         contents = reader.read_contents(depsgraph)
+        _require_equal_arrays(contents.boxes)
         frame = addon("scene.camera").frame_of(scene.render)
         found: dict[str, list] = {}
         for placement in contents.through(reader.read_camera(depsgraph, scene.camera, frame)).placements:
@@ -26,6 +27,14 @@ def boxes(addon, scene):
         return found
 
     return read
+
+
+def _require_equal_arrays(boxes) -> None:
+    """The arrays, read from all instances at once, say the same as each box."""
+    for posed, centre, edges in zip(boxes, boxes.frames.centres, boxes.frames.edges, strict=True):
+        matrix, low, high = np.array(posed.matrix.copy()), np.array(posed.low), np.array(posed.high)
+        assert edges == pytest.approx((matrix[:3, :3] * (high - low)).T, abs=1e-5, nan_ok=True)
+        assert centre == pytest.approx(matrix[:3, :3] @ (low + high) / 2 + matrix[:3, 3], abs=1e-5, nan_ok=True)
 
 
 def _pose(placement) -> np.ndarray:
