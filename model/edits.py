@@ -25,13 +25,16 @@ def edit_region(source: Camera, target: Camera, before: Boxes, after: Boxes, hei
     if after.size.shape[1] == 0:
         return region
     moved = moved_boxes(before, after)
-    uv = pixel_centres(height, width, region.device)[None, None]
+    uv = pixel_centres(height, width, region.device)
     for camera, boxes in ((source, before), (target, after)):
-        rectangle = boxes_2d(camera, boxes)[:, :, None, None]
+        rectangle = boxes_2d(camera, boxes)
         centre = (rectangle[..., :2] + rectangle[..., 2:]) / 2
         half = (rectangle[..., 2:] - rectangle[..., :2]).clamp_min(0.02) / 2
-        away = ((uv - centre).abs() / half).amax(-1)  # 1 on the rectangle's edge
-        inside = ((1.8 - away) / 0.4).clamp(0, 1) * (moved & boxes.present)[:, :, None, None]
+        ramps = []
+        for axis, places in enumerate((uv[0, :, 0], uv[:, 0, 1])):
+            away = (places - centre[..., axis, None]).abs() / half[..., axis, None]  # 1 on the rectangle's edge
+            ramps.append(((1.8 - away) / 0.4).clamp(0, 1) * (moved & boxes.present)[..., None])
+        inside = torch.minimum(ramps[0][:, :, None], ramps[1][..., None])  # [B, N, H, W]
         region = torch.maximum(region, inside.amax(1, keepdim=True))
     return region
 
