@@ -55,14 +55,13 @@ def clean_plate(image: Tensor, hidden: Tensor) -> Tensor:
 
 def _matched(image: Tensor, hole: Tensor) -> tuple[Tensor, _Matched | None]:
     """The picture with its hole filled smoothly, and what the finer level came to (None without anything to copy)."""
-    smooth, matched = fill_background(image, (~hole).float()), None
+    smooth = fill_background(image, (~hole).float())
     height, width = image.shape[-2:]
-    for cells, rounds in zip((CELLS / 4, CELLS), _ROUNDS, strict=True):
-        level = _Level(smooth, hole, *_grid(height, width, cells))
-        if not bool(level.donors.any()):
-            return smooth, None
-        matched = level.match(matched, rounds)
-    return smooth, _Matched(level.lit(matched), matched.index)
+    coarse, fine = (_Level(smooth, hole, *_grid(height, width, cells)) for cells in (CELLS / 4, CELLS))
+    if not bool(coarse.donors.any() and fine.donors.any()):
+        return smooth, None
+    matched = fine.match(coarse.match(None, _ROUNDS[0]), _ROUNDS[1])
+    return smooth, _Matched(fine.lit(matched), matched.index)
 
 
 def _shadows(image: Tensor, hole: Tensor) -> Tensor:
