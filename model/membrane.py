@@ -1,0 +1,53 @@
+"""The light in a copied part of a picture: as it is around it."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn.functional import pad
+
+
+def lit_from_around(image: Tensor, hole: Tensor, index: Tensor) -> Tensor:
+    """The picture [1, 3, h, w] in the light that surrounds its hole [h, w] bool.
+
+    index [h, w]: the flat cell that takes each cell's place. Only differences between neighbours are copied, and the
+    picture is made that has them and continues what is known (Perez et al. 2003, "Poisson image editing", section 2).
+    """
+    flat, columns = image.flatten(2)[0], image.shape[-1]
+    unknown = hole[None].float()
+    wanted = []
+    for axis, stride in ((0, columns), (1, 1)):
+        here, there = (index.narrow(axis, k, index.shape[axis] - 1) for k in (0, 1))
+        forward = flat[:, here + stride] - flat[:, here]  # as the first of two neighbours has it
+        backward = flat[:, there] - flat[:, there - stride]  # and the second
+        wanted.append((forward + backward) / 2)
+    right_side = -_divergence(*wanted) * unknown
+    apply = lambda x: -_divergence(*_differences(x)) * unknown  # noqa: E731
+    change = _conjugate_gradients(apply, right_side - apply(image[0]))
+    return (image[0] + change)[None].clamp(0, 1)
+
+
+def _differences(image: Tensor) -> tuple[Tensor, Tensor]:
+    """image [C, h, w] -> between rows [C, h - 1, w] and between columns [C, h, w - 1]."""
+    return image[:, 1:] - image[:, :-1], image[..., 1:] - image[..., :-1]
+
+
+def _divergence(down: Tensor, right: Tensor) -> Tensor:
+    """The adjoint of `_differences`, with its sign turned."""
+    return pad(down, (0, 0, 0, 1)) - pad(down, (0, 0, 1, 0)) + pad(right, (0, 1)) - pad(right, (1, 0))
+
+
+def _conjugate_gradients(apply, right_side: Tensor, most: int = 200, tolerance: float = 1e-3) -> Tensor:
+    """x with apply(x) = right_side (Hestenes and Stiefel 1952)."""
+    made, left = torch.zeros_like(right_side), right_side
+    way, error = left, left.square().sum()
+    enough = tolerance**2 * float(error)
+    for _ in range(most):
+        if float(error) <= enough:
+            break
+        image = apply(way)
+        step = error / (way * image).sum().clamp_min(1e-20)
+        made, left = made + step * way, left - step * image
+        before, error = error, left.square().sum()
+        way = left + error / before * way
+    return made
