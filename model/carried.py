@@ -79,8 +79,13 @@ class Carried:
         """[B, 3, H, W]: seen, unseen, background."""
         return torch.cat([self.seen, self.unseen, self.background], 1)
 
+    @property
+    def covered(self) -> Tensor:
+        """Share of each pixel that objects cover, [B, 1, H, W]."""
+        return self.seen + self.unseen
+
     def planes(self) -> Planes:
-        share = self.seen + self.unseen
+        share = self.covered
         colours = (self.image - (1 - share) * self.behind) / share.clamp_min(1e-3)
         front = fill_holes(colours, torch.where(share > 0.999, 1.0, share * (share > 0.05)))
         return Planes(self.image, front, self.behind)
@@ -91,8 +96,7 @@ class Carried:
         if self.plate is None or self.plated is None:
             return planes
         change = region * self.plated * (self.plate - self.behind)
-        left = 1 - self.seen - self.unseen
-        return Planes(planes.image + left * change, planes.front, planes.behind + change)
+        return Planes(planes.image + (1 - self.covered) * change, planes.front, planes.behind + change)
 
 
 def carry(
@@ -257,7 +261,7 @@ def _plate(
 ) -> tuple[Tensor, Tensor]:
     """The clean plate [B, 3, H, W] and where it is wanted [B, 1, H, W]: where an object left, and around there as far
     as the plate may differ, though not nearer to objects that stayed, whose shadows stay with them."""
-    shown = carried.seen + carried.unseen < 0.5
+    shown = carried.covered < 0.5
     left_open = ((backdrop.weight < 0.5) & shown & backdrop.in_picture).float()
     reach = max(1, round(REPLACED * max(pixels.height, pixels.width)))
     stayed = ~moved_boxes(sources.before, boxes) if pixels.count else carried.slot.new_zeros(pixels.batch, 1).bool()

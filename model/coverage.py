@@ -26,7 +26,7 @@ def coverage(predicted: Tensor, carried: Carried, cell: float) -> Tensor:
     predicted [1, 1, h, w]: by the model, at its own size; cell: pixels of one cell of the splat that carried.
     """
     sure = interpolate(predicted, carried.seen.shape[-2:], mode="bilinear", align_corners=False)
-    outline = carried.seen + carried.unseen
+    outline = carried.covered
     width = 2 * round(cell / 2) + 1
     for _ in range(2):
         outline = avg_pool2d(outline, width, 1, width // 2, count_include_pad=False)

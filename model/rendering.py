@@ -101,7 +101,7 @@ def _fused(parts: Parts, posed: Posed, decoded: Tensor, again: Tensor) -> Fusion
     if carried.plated is None:
         return fusion
     # it answers to a smooth hole and to shadows that the plate has taken away
-    return replace(fusion, change=fusion.change * (1 - carried.plated * (1 - carried.seen - carried.unseen)))
+    return replace(fusion, change=fusion.change * (1 - carried.plated * (1 - carried.covered)))
 
 
 def step_picture(parts: Parts, posed: Posed, latents: Tensor, again: Tensor | None) -> np.ndarray:
@@ -156,7 +156,7 @@ def finish(
 def _transferred(fusion: Fusion, full: Carried, planes: Planes, region: Tensor) -> Tensor:
     """The model's correction on the full-size carried picture, and texture where nothing was carried."""
     made = compose(fusion, planes, region)
-    hole = 1 - full.seen - full.unseen - full.background
+    hole = 1 - full.covered - full.background
     if full.plated is not None:
         hole = hole * (1 - full.plated)
     return made + hole_texture(full.image, hole * region, full.background)
