@@ -7,7 +7,7 @@ from pathlib import Path
 import bpy
 from bpy.props import BoolProperty, CollectionProperty, StringProperty
 
-from ..assets import asset_file, library, missing
+from ..assets import asset_file, choice, library, missing
 from ..connection.session import bridge
 from ..protocol.errors import ErrorCode, ProtocolError
 from ..protocol.events import AssetFile, AssetInfo, AssetList
@@ -128,18 +128,19 @@ class ImportAssets(Conversation, bpy.types.Operator):
         paths = paths or ([Path(bpy.path.abspath(self.filepath))] if self.filepath else [])
         if not paths:
             raise ProtocolError(ErrorCode.ASSET_MISSING, "No file was chosen.", "Choose asset files.")
-        names, problems = [], []
+        infos, problems = [], []
         for path in paths:
             try:
                 answer = yield ImportRequest(data=asset_file.read(path))
-                names += [f"'{info.name}'" for info in expected(answer, AssetList).assets]
+                infos += expected(answer, AssetList).assets
             except ProtocolError as error:
                 problems.append(error)
-        if not names:
+        if not infos:
             raise problems[0]
         if problems:
             self.report({"WARNING"}, f"{len(problems)} of {len(paths)} files were left out. {problems[0]}")
-        return f"Imported {', '.join(names)}"
+        choice.choose_new(infos[-1].id)
+        return "Imported " + ", ".join(f"'{info.name}'" for info in infos)
 
 
 class OpenBrowser(bpy.types.Operator):

@@ -5,14 +5,13 @@ from __future__ import annotations
 import bpy
 from bpy.props import EnumProperty, StringProperty
 
-from ..assets import missing, thumbnails
+from ..assets import choice, missing, thumbnails
 from ..connection.session import bridge
 from ..protocol.events import AssetInfo
 from .common import Sidebar
 
 _SEARCH, _CHOSEN = "neural_assets_search", "neural_assets_chosen"  # of the window manager
 
-_search, _chosen = "", ""  # what is shown; kept here, since no file should have it
 _items: list[tuple[str, str, str, int, int]] = []  # Blender needs the strings of an enumeration to stay
 
 
@@ -31,9 +30,9 @@ class LibraryPanel(Sidebar):
             return
         thumbnails.fetch_all()
         layout.prop(manager, _SEARCH, text="", icon="VIEWZOOM")
-        info = chosen()
+        info = choice.chosen()
         if info is None:
-            layout.label(text="Nothing is called so" if _search else "The store is empty", icon="INFO")
+            layout.label(text="Nothing is called so" if choice.search() else "The store is empty", icon="INFO")
         else:
             layout.template_icon_view(manager, _CHOSEN, show_labels=True, scale=5, scale_popup=5)
             _draw_asset(layout, info)
@@ -54,16 +53,6 @@ class FilePanel(Sidebar):
         layout, uses = self.layout, missing.drawn()
         layout.label(text=f"{len(uses)} assets used" if len(uses) != 1 else "1 asset used")
         layout.operator("neural_assets.save_assets", text="Save assets beside file", icon="FILE_TICK")
-
-
-def chosen() -> AssetInfo | None:
-    """The asset that the panel shows: the chosen one if the search finds it, else the first that it finds, which is
-    kept as the chosen one when a new name moves it in the list."""
-    global _chosen
-    found = _found()
-    info = next((info for info in found if info.id == _chosen), found[0] if found else None)
-    _chosen = info.id if info is not None else _chosen
-    return info
 
 
 def _draw_asset(layout: bpy.types.UILayout, info: AssetInfo) -> None:
@@ -92,37 +81,20 @@ def _words(info: AssetInfo) -> str:
     return " x ".join(f"{side:.2g}" for side in info.size) + f" m, {views}"
 
 
-def _found() -> list[AssetInfo]:
-    """What the search finds by name, tags, source and kind; objects first."""
-    words = _search.casefold().split()
-
-    def matches(info: AssetInfo) -> bool:
-        text = " ".join((info.name, info.kind, *info.tags, *info.provenance.values())).casefold()
-        return all(word in text for word in words)
-
-    found = filter(matches, bridge.assets.values())
-    return sorted(found, key=lambda info: (info.kind == "background", info.name.casefold(), info.id))
-
-
 def _enumeration(manager: bpy.types.WindowManager, context: bpy.types.Context) -> list:
-    _items[:] = [(info.id, info.name, _words(info), thumbnails.icon(info.id), i) for i, info in enumerate(_found())]
+    infos = enumerate(choice.found())
+    _items[:] = [(info.id, info.name, _words(info), thumbnails.icon(info.id), i) for i, info in infos]
     return _items
 
 
 def _get_chosen(manager: bpy.types.WindowManager) -> int:
-    info = chosen()
-    return next((i for i, other in enumerate(_found()) if info is not None and other.id == info.id), 0)
+    info = choice.chosen()
+    return next((i for i, other in enumerate(choice.found()) if info is not None and other.id == info.id), 0)
 
 
 def _set_chosen(manager: bpy.types.WindowManager, number: int) -> None:
-    global _chosen
-    found = _found()
-    _chosen = found[number].id if number < len(found) else ""
-
-
-def _set_search(manager: bpy.types.WindowManager, text: str) -> None:
-    global _search
-    _search = text
+    found = choice.found()
+    choice.choose(found[number].id if number < len(found) else "")
 
 
 def register() -> None:
@@ -130,12 +102,12 @@ def register() -> None:
         name="Search",
         description="Names, tags or sources of assets",
         options={"TEXTEDIT_UPDATE"},
-        get=lambda manager: _search,
-        set=_set_search,
+        get=lambda manager: choice.search(),
+        set=lambda manager, text: choice.search_for(text),
     )
     setattr(bpy.types.WindowManager, _SEARCH, search)
-    choice = EnumProperty(name="Asset", description="Shown below", items=_enumeration, get=_get_chosen, set=_set_chosen)
-    setattr(bpy.types.WindowManager, _CHOSEN, choice)
+    asset = EnumProperty(name="Asset", description="Shown below", items=_enumeration, get=_get_chosen, set=_set_chosen)
+    setattr(bpy.types.WindowManager, _CHOSEN, asset)
 
 
 def unregister() -> None:

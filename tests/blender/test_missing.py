@@ -214,15 +214,33 @@ def test_deleting_is_the_stores_and_boxes_keep_what_they_carry(scene_of_four, st
 
 
 def test_the_panel_finds_assets_by_name_tag_and_source(addon, store):
-    panel, manager = addon("panels.library"), bpy.context.window_manager
-    assert panel.chosen().name == "Chair"
+    choice, manager = addon("assets.choice"), bpy.context.window_manager
+    choice.choose("")
+    assert choice.chosen().name == "Chair"
     manager.neural_assets_search = "LAM"
-    assert panel.chosen().name == "Lamp" and manager.neural_assets_chosen == "id-lamp"
+    assert choice.chosen().name == "Lamp" and manager.neural_assets_chosen == "id-lamp"
     manager.neural_assets_search = "background"
-    assert panel.chosen().name == "Room"
+    assert choice.chosen().name == "Room"
     manager.neural_assets_search = "nothing"
-    assert panel.chosen() is None
+    assert choice.chosen() is None
     manager.neural_assets_search = ""
     manager.neural_assets_chosen = "id-room"
-    assert panel.chosen().name == "Room"
+    assert choice.chosen().name == "Room"
     assert not [key for key in manager.keys() if "search" in key or "chosen" in key], "no file has it"
+
+
+def test_the_panel_shows_what_was_imported_last(addon, store, scene_of_four, tmp_path):
+    choice, manager = addon("assets.choice"), bpy.context.window_manager
+    manager.neural_assets_search, manager.neural_assets_chosen = "lamp", "id-lamp"
+    for name in ("Bed", "Sofa"):
+        (tmp_path / f"{name}.safetensors").write_bytes(asset_bytes(f"id-{name.lower()}", name))
+    _save(tmp_path / "open.blend")
+    was_dirty = bpy.data.is_dirty
+    files = [{"name": "Bed.safetensors"}, {"name": "Sofa.safetensors"}]
+    bpy.ops.neural_assets.import_assets(directory=str(tmp_path), files=files)
+    assert manager.neural_assets_chosen in ("id-chair", "id-lamp"), "a redraw before the new list is here"
+    until(lambda: "id-sofa" in part("connection.session").bridge.assets)
+    assert manager.neural_assets_chosen == "id-sofa" and not manager.neural_assets_search
+    assert bpy.data.is_dirty == was_dirty, "the file is as it was"
+    bpy.ops.neural_assets.delete_asset(asset="id-sofa")
+    until(lambda: choice.chosen().name == "Bed")
