@@ -22,6 +22,7 @@ from server.protocol.events import Failed
 
 from . import mark
 from .box_server import BoxServer
+from .file_source import FileSource
 
 REFERENCES = Path(__file__).resolve().parent / "references"
 STEP = 24  # a pixel differs when a channel does by more than this
@@ -37,6 +38,7 @@ class Stage:
     def __init__(self, out: Path) -> None:
         self.out = out
         self.server = BoxServer().start()
+        self.source: FileSource | None = None
         self.key = secrets.token_bytes(16)
         self._listener = Listener(("127.0.0.1", 0), authkey=self.key)
         threading.Thread(target=self._serve, daemon=True).start()
@@ -96,6 +98,16 @@ class Stage:
         """What came of this kind so far: digest, steps, width, height where it has a scene, else whom it is about."""
         found = [request for request in list(self.server.requests) if request.kind == kind]
         return [_plain(request) for request in found]
+
+    # --- another program ---
+
+    def offer_file(self, display: str, file: str, x: int, y: int) -> None:
+        """Another program's window, there on Blender's screen, from which a file can be dragged."""
+        self.source = FileSource(display, Path(file), x, y)
+
+    def offered(self) -> str:
+        """What has become of the file that was offered last, see `FileSource.words`."""
+        return self.source.words if self.source is not None else "not offered"
 
     # --- screenshots ---
 

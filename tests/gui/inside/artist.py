@@ -235,8 +235,7 @@ class Artist:
         yield 0.15
 
     def move(self, point: Point) -> Pauses:
-        x, y = round(point[0]), round(point[1])
-        yield from self.hand("mousemove", x, y, "sleep", 0.05, "mousemove", x + 2, y)
+        yield from self.hand(*_to(point))
 
     def click(self, point: Point, button: int = 1) -> Pauses:
         yield from self.move(point)
@@ -256,13 +255,14 @@ class Artist:
         yield from self.glide(start, end, steps)
         yield from self.hand("mouseup", button)
 
+    def carry(self, start: Point, end: Point, steps: int = 12) -> Pauses:
+        """`drag` out of another program's window by a single command: from entering its window to the drop Blender
+        waits for the other program, and no step goes on."""
+        yield from self.hand(*_to(start), "sleep", HOVER, "mousedown", 1, *_gliding(start, end, steps), "mouseup", 1)
+
     def glide(self, start: Point, end: Point, steps: int = 12) -> Pauses:
         """Move the mouse in small steps."""
-        words: list[object] = []
-        for step in range(1, steps + 1):
-            x, y = (round(a + (b - a) * step / steps) for a, b in zip(start, end, strict=True))
-            words += ["mousemove", x, y, "sleep", 0.04]
-        yield from self.hand(*words)
+        yield from self.hand(*_gliding(start, end, steps))
 
     def open_sidebar(self, tab: str = TAB, number: int = 0) -> Pauses:
         """Show the sidebar with one of its tabs."""
@@ -305,3 +305,18 @@ class Artist:
                 if copy.poll():  # pyright: ignore[reportCallIssue]
                     copy()
         return manager.clipboard
+
+
+def _to(point: Point) -> list[object]:
+    """xdotool's words for a move that Blender notices."""
+    x, y = round(point[0]), round(point[1])
+    return ["mousemove", x, y, "sleep", 0.05, "mousemove", x + 2, y]
+
+
+def _gliding(start: Point, end: Point, steps: int) -> list[object]:
+    """xdotool's words for a move in small steps."""
+    words: list[object] = []
+    for step in range(1, steps + 1):
+        x, y = (round(a + (b - a) * step / steps) for a, b in zip(start, end, strict=True))
+        words += ["mousemove", x, y, "sleep", 0.04]
+    return words

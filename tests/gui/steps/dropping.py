@@ -1,7 +1,8 @@
-"""Files dragged out of Blender's own file browser beside the 3D view."""
+"""Files dragged into the 3D view: out of Blender's own file browser beside it, and out of another program."""
 
 from __future__ import annotations
 
+import os
 import shutil
 
 import bpy
@@ -54,6 +55,28 @@ def picture_dropped(artist: Artist) -> Pauses:
     shutil.copy(PHOTO, folder)
     yield from _browser(artist)
     yield from artist.drag(_first_file(artist), artist.place_of((0, 0, 1)), steps=20)
+    yield from _chosen_as_reference(artist)
+
+
+def picture_dragged_in(artist: Artist) -> Pauses:
+    """So is one that comes from another program, a file manager for instance."""
+    folder = artist.out / artist.step
+    folder.mkdir()
+    file = folder / "a table, größer.jpg"
+    shutil.copy(PHOTO, file)
+    x, y = map(round, artist.on_screen(artist.region(), 40, 40))
+    artist.stage.offer_file(os.environ["DISPLAY"], str(file), x, y)
+    yield 0.5
+    yield from artist.look("offered")
+    yield from artist.carry((x + 16, y + 16), artist.place_of((0, 0, 1)), steps=20)
+    taken = lambda: artist.stage.offered() == "taken"  # noqa: E731
+    yield from artist.until(taken, f"Blender takes the file, which was {artist.stage.offered()}", 10)
+    yield from _chosen_as_reference(artist)
+    assert artist.scene.neural_assets.reference.filepath == str(file)
+
+
+def _chosen_as_reference(artist: Artist) -> Pauses:
+    """Of what can be done with a dropped picture."""
     yield 1.0
     yield from artist.look("choices")
     yield from artist.key("l")  # Load reference picture
