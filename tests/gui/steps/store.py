@@ -16,7 +16,13 @@ def _names(artist: Artist) -> dict[str, str]:
     return {asset: info.name for asset, info in artist.bridge.assets.items()}
 
 
-_COLUMNS = {"rename_asset": 0.69, "export_asset": 0.77, "delete_asset": 0.84, "import_assets": 0.3}  # of the region
+_COLUMNS = {
+    "rename_asset": 0.69,
+    "export_asset": 0.77,
+    "delete_asset": 0.84,
+    "import_assets": 0.3,
+    "save_assets": 0.5,
+}  # of the region
 
 
 def _in_library(artist: Artist, button: str) -> Pauses:
@@ -109,6 +115,8 @@ def asset_exported_and_imported(artist: Artist) -> Pauses:
     yield from artist.look("chosen")
     yield from artist.key("Return")
     yield from artist.until(lambda: "chair" in _names(artist), "the store has it again", 10)
+    shown = lambda: bpy.context.window_manager.neural_assets_chosen  # noqa: E731
+    yield from artist.until(lambda: shown() == "chair", "the panel shows it")
     yield 0.5
     yield from artist.look("imported")
 
@@ -136,3 +144,28 @@ def missing_found(artist: Artist) -> Pauses:
     yield from artist.rest()
     yield from artist.look("found")
     assert not artist.part("assets.missing").missing()
+
+
+def assets_saved_beside(artist: Artist) -> Pauses:
+    """A file that was never saved is told to be; once it is, the files of what it uses lie beside it. A server that
+    lacks one gets it from there by itself."""
+    folder = artist.out / artist.step
+    folder.mkdir()
+    yield from artist.live_table()
+    yield from artist.open_sidebar()
+    yield from open_panel(artist, "NEURAL_ASSETS_PT_file", _LIBRARY)
+    yield from _in_library(artist, "save_assets")
+    yield from artist.look("refused")
+    assert not artist.stage.requests("export_asset")
+    yield from artist.key("Escape")  # the report, which lies over the button
+    bpy.ops.wm.save_as_mainfile(filepath=str(folder / "table.blend"))
+    yield from _in_library(artist, "save_assets")
+    files = {folder / "neural_assets" / f"{asset}.safetensors" for asset in ("chair", "lamp", "room")}
+    yield from artist.until(lambda: all(file.exists() for file in files), "the assets lie beside the file", 10)
+    yield 0.5
+    yield from artist.look("saved")
+    assert set((folder / "neural_assets").iterdir()) == files
+    artist.stage.forget("chair")
+    artist.bridge.refresh()
+    yield from artist.until(lambda: artist.stage.requests("import_asset"), "the chair's file is taken", 10)
+    yield from artist.until(lambda: "chair" in _names(artist), "the store has it again", 10)
