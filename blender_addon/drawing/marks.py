@@ -27,8 +27,9 @@ def _dashed(lines: np.ndarray) -> np.ndarray:
 
 
 def _from_centre(points: np.ndarray) -> np.ndarray:
-    """Points of a box's 0..1, any shape [..., 3] -> float32 [p, 3] from its centre."""
-    return (points - 0.5).astype(np.float32).reshape(-1, 3)
+    """Points of a box's 0..1, any shape [..., 3] -> float32 [p, 4] from its centre, homogeneous."""
+    flat = (points - 0.5).reshape(-1, 3)
+    return np.pad(flat, ((0, 0), (0, 1)), constant_values=1.0).astype(np.float32)
 
 
 _SOLID = _from_centre(np.concatenate([_EDGES, _ARROW_LINES]))  # ends of lines, in pairs
@@ -64,13 +65,11 @@ class Marks:
 
 def marks_of(boxes: Boxes, colours: Sequence[tuple[float, float, float, float]]) -> Marks:
     """colours: one (r, g, b, a) for each box."""
-    edges, centres = boxes.frames.edges.astype(np.float32), boxes.frames.centres.astype(np.float32)
+    to_world = np.concatenate([boxes.frames.edges, boxes.frames.centres[:, None]], 1).astype(np.float32)
 
     def placed(which: np.ndarray, points: np.ndarray) -> np.ndarray:
-        """Points [p, 3], in edges from the centre, of the boxes `which` [b], in the world [b * p, 3]."""
-        flat = points @ edges[which].transpose(1, 0, 2).reshape(3, -1)
-        world = flat.reshape(len(points), -1, 3).transpose(1, 0, 2) + centres[which, None]
-        return np.ascontiguousarray(world).reshape(-1, 3)  # as the graphics card reads it
+        """Points [p, 4], in edges from the centre, of the boxes `which` [b], in the world [b * p, 3]."""
+        return (points @ to_world[which]).reshape(-1, 3)
 
     rgba = np.array(colours, np.float32).reshape(-1, 4)
     empty = np.array([not box.asset for box in boxes], bool)

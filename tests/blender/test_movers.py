@@ -197,6 +197,39 @@ def test_what_a_box_instances_is_one_joint_box(scene, boxes):
     assert placement.box.size == pytest.approx((5, 1, 1)) and _centre(placement) == pytest.approx((2, 0, 0))
 
 
+def test_every_box_has_its_own_bounds_whatever_stands_around_it(scene, box, boxes):
+    curve, balls = bpy.data.curves.new("Curve", "CURVE"), bpy.data.metaballs.new("Balls")
+    curve.splines.new("POLY").points.add(3)
+    curve.bevel_depth = 0.2
+    balls.elements.new()
+    collection = bpy.data.collections.new("Instanced")
+    collection.objects.link(bpy.data.objects.new("Text", bpy.data.curves.new("Text", "FONT")))
+    another = bpy.data.scenes.new("Set")
+    another.collection.objects.link(bpy.data.objects.new("In the set", bpy.data.lights.new("Sun", "SUN")))
+    scene.background_set = another
+    things = [
+        *(bpy.data.objects.new(data.name, data) for data in (curve, balls)),
+        _empty(scene, "Instancer", instance_type="COLLECTION", instance_collection=collection),
+        _points_that_instance(scene, "Row", 3, None),
+        _empty(scene, "Hidden", hide_viewport=True),
+        _empty(scene, "Solid", empty_display_type="CUBE", empty_display_size=0.75),
+    ]
+    expected = {"Solid": (1.5, 1.5, 1.5)}
+    for number, thing in enumerate(things):  # names decide the depsgraph's order
+        if thing.name not in scene.collection.objects:
+            scene.collection.objects.link(thing)
+        size = (1 + number, 0.5, 0.5)
+        bpy.ops.neural_assets.add_box(size=size)
+        bpy.context.object.name = f"{thing.name} and a box"
+        bpy.context.object.neural_assets.asset = "asset-1"
+        expected[bpy.context.object.name] = size
+    things[-1].neural_assets.is_box, things[-1].neural_assets.asset = True, "asset-1"
+    found = boxes()
+    assert {name: placement.box.size for name, (placement,) in found.items()} == {
+        name: pytest.approx(size, abs=1e-5) for name, size in expected.items()
+    }
+
+
 def test_a_collection_is_one_box_through_its_instance(scene, boxes):
     collection = bpy.data.collections.new("Chair")
     for x in (0, 1):
