@@ -113,10 +113,18 @@ def a_mask(asset: str) -> Mask:
 
 
 class FakeServer:
-    """See the module's text. `protocol` may be another one, to play an older or newer server."""
+    """See the module's text. `protocol` may be another one, to play an older or newer server; with a
+    `secret` (CURVE, Z85) only clients that know its public key are heard."""
 
-    def __init__(self, port: int = 0, protocol: tuple[int, ...] | None = None, limits: Limits | None = None) -> None:
-        self.port = port
+    def __init__(
+        self,
+        port: int = 0,
+        protocol: tuple[int, ...] | None = None,
+        limits: Limits | None = None,
+        host: str = "127.0.0.1",
+        secret: bytes = b"",
+    ) -> None:
+        self.host, self.port, self.secret = host, port, secret
         self.protocol = protocol or Hello().protocol
         self.limits = limits or Limits()
         self.requests: list[Request] = []
@@ -136,7 +144,7 @@ class FakeServer:
 
     @property
     def address(self) -> str:
-        return f"tcp://127.0.0.1:{self.port}"
+        return f"tcp://{self.host}:{self.port}"
 
     def wait_for(self, kind: str, count: int = 1, seconds: float = 10.0) -> list[Request]:
         """The requests of this kind when `count` of them have come; raises TimeoutError."""
@@ -182,10 +190,12 @@ class FakeServer:
         socket = context.socket(zmq.ROUTER)
         try:
             socket.linger = 0
+            if self.secret:
+                socket.curve_server, socket.curve_secretkey = True, self.secret
             if self.port:
                 socket.bind(self.address)
             else:
-                self.port = socket.bind_to_random_port("tcp://127.0.0.1")
+                self.port = socket.bind_to_random_port(f"tcp://{self.host}")
             bound.set()
             while not self._stop.is_set():
                 if socket.poll(10):

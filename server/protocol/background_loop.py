@@ -10,7 +10,7 @@ from time import monotonic
 
 import zmq
 
-from .connection import Change, Connection, lost, silent, unreachable, wrong_keys
+from .connection import Change, Connection, lost, silent, turned_away, unreachable, wrong_keys
 from .errors import ErrorCode, ProtocolError
 from .events import Event, Failed, ModelState, Pong, Ready
 from .limits import Limits
@@ -81,6 +81,8 @@ class Loop:
             self._heard = monotonic()
         elif change is Change.LOST:
             self._lose(lost(self._connection.address))
+        elif change is Change.TURNED_AWAY:  # tried again, for it may be a tunnel whose other end is not there yet
+            self.problem = turned_away(self._connection.address)
         else:
             self.state, self.problem = ConnectionState.REFUSED, wrong_keys(self._connection.address)
 

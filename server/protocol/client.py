@@ -19,7 +19,7 @@ import zmq
 
 from .address import DEFAULT_ADDRESS
 from .api import Box, Camera, RenderSettings, Scene
-from .connection import Change, Connection, Keys, lost, silent, unreachable, wrong_keys
+from .connection import Change, Connection, Keys, lost, silent, turned_away, unreachable, wrong_keys
 from .errors import ErrorCode, ProtocolError
 from .events import (
     AssetFile,
@@ -89,12 +89,14 @@ class Client:
             raise
 
     def _greet(self, hello: Hello) -> Ready:
-        deadline = monotonic() + self.timeout
+        deadline, problem = monotonic() + self.timeout, unreachable(self.address, self.timeout)
         while Change.CONNECTED not in (changes := self._connection.changes()):
             if Change.REFUSED_KEYS in changes:
                 raise wrong_keys(self.address)
+            if Change.TURNED_AWAY in changes:
+                problem = turned_away(self.address)
             if monotonic() > deadline:
-                raise unreachable(self.address, self.timeout)
+                raise problem
             self._connection.wait(0.2)
         self._connection.send(hello)
         return self._connection.greeted(self._next_event())

@@ -45,6 +45,7 @@ class Change(Enum):
     CONNECTED = auto()
     LOST = auto()
     REFUSED_KEYS = auto()
+    TURNED_AWAY = auto()
 
 
 _CHANGES = {
@@ -52,6 +53,7 @@ _CHANGES = {
     zmq.EVENT_DISCONNECTED: Change.LOST,
     zmq.EVENT_HANDSHAKE_FAILED_AUTH: Change.REFUSED_KEYS,
     zmq.EVENT_HANDSHAKE_FAILED_PROTOCOL: Change.REFUSED_KEYS,
+    zmq.EVENT_HANDSHAKE_FAILED_NO_DETAIL: Change.TURNED_AWAY,
 }
 
 
@@ -70,6 +72,7 @@ class Connection:
                 "Give the folder of keys that the server was started with.",
             )
         self.most_bytes = Limits().message_bytes  # of a message; the server's own when it has told it
+        self._is_met = False  # a connection stands, which can be lost
         self.socket = context.socket(zmq.DEALER)
         try:
             self._configure(keys)
@@ -111,9 +114,11 @@ class Connection:
         """What happened to the connection since the last call."""
         found = []
         while self._monitor.poll(0):
-            event = recv_monitor_message(self._monitor)["event"]
-            if event in _CHANGES:
-                found.append(_CHANGES[event])
+            change = _CHANGES.get(recv_monitor_message(self._monitor)["event"])
+            if change is None or change is Change.LOST and not self._is_met:
+                continue
+            self._is_met = change is Change.CONNECTED
+            found.append(change)
         return found
 
     def send(self, message: Message) -> None:
@@ -192,4 +197,12 @@ def wrong_keys(address: str) -> ProtocolError:
         ErrorCode.ADDRESS,
         f"The server at {address} does not accept these keys.",
         "Give the folder of keys that the server was started with.",
+    )
+
+
+def turned_away(address: str) -> ProtocolError:
+    return ProtocolError(
+        ErrorCode.ADDRESS,
+        f"What answers at {address} ends every connection at once.",
+        "It has other keys, or is no Neural Assets server: check the address and the keys.",
     )

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import re
+import socket
 import sys
 import time
+from collections.abc import Iterator
 
 import bpy
 import pytest
@@ -118,6 +120,50 @@ def test_another_computer_needs_online_access_and_this_one_never_does(addon):
     with FakeServer() as fake:
         bpy.ops.neural_assets.connect(address=fake.address)
         assert bridge.is_ready
+
+
+@pytest.fixture
+def outward() -> str:
+    """This computer's address as others see it."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect(("192.0.2.1", 9))  # sends nothing
+        except OSError:
+            pytest.skip("this computer has no network")
+        return probe.getsockname()[0]
+
+
+@pytest.fixture
+def online(addon) -> Iterator[bpy.types.PreferencesSystem]:
+    """Blender's switch; the add-on's preferences may be changed, too."""
+    system, preferences = bpy.context.preferences.system, addon("preferences").get()
+    yield system
+    system.use_online_access = False
+    for name in ("address", "keys"):
+        preferences.property_unset(name)
+
+
+def test_a_server_of_another_computer_is_used_with_its_keys(addon, tmp_path, outward, online, box):
+    import zmq
+
+    (server_public, server_secret), (public, secret) = zmq.curve_keypair(), zmq.curve_keypair()
+    for name, key in (("server.public", server_public), ("client.public", public), ("client.secret", secret)):
+        (tmp_path / name).write_bytes(key)
+    bridge, preferences = addon("connection.session").bridge, addon("preferences")
+    with FakeServer(host=outward, secret=server_secret) as fake:
+        online.use_online_access = True
+        preferences.get().address, preferences.get().keys = fake.address, str(tmp_path)
+        box()
+        bpy.ops.render.render()
+        assert bridge.address == fake.address and fake.wait_for("render")
+        assert bpy.ops.neural_assets.test_connection() == {"FINISHED"}
+        (tmp_path / "server.public").write_bytes(zmq.curve_keypair()[0])
+        for operator in (bpy.ops.neural_assets.test_connection, bpy.ops.neural_assets.connect):
+            with pytest.raises(RuntimeError, match="ends every connection at once. It has other keys"):
+                operator()
+        (tmp_path / "server.public").unlink()
+        with pytest.raises(RuntimeError, match="keys in .* cannot be read .*--make-keys"):
+            bpy.ops.neural_assets.connect()
 
 
 def test_a_silent_or_dead_server_never_holds_the_main_thread_up(addon):

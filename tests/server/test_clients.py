@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import threading
 
 import pytest
@@ -106,6 +107,29 @@ def test_another_protocol_is_refused_with_the_side_to_update(protocol, side):
         assert side in str(client.problem)
         failed = client.submit(Render(scene=scene())).wait(5)
         assert isinstance(failed, Failed) and failed.code is ErrorCode.VERSION
+        client.stop()
+
+
+def test_another_program_at_the_address_is_told_from_a_server_that_is_gone():
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def turn_everyone_away() -> None:
+            while True:
+                try:
+                    visitor, _ = listener.accept()
+                except OSError:  # closed
+                    return
+                with visitor:
+                    visitor.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\nThis is a page for people, and it goes on.")
+
+        threading.Thread(target=turn_everyone_away, daemon=True).start()
+        address = f"127.0.0.1:{listener.getsockname()[1]}"
+        with pytest.raises(ProtocolError, match="is no Neural Assets server: check the address"):
+            Client(address, timeout=1)
+        client = BackgroundClient(address)
+        client.start()
+        until(lambda: client.problem is not None)
+        assert "ends every connection at once" in str(client.problem) and client.state is ConnectionState.CONNECTING
         client.stop()
 
 
