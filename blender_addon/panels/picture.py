@@ -7,6 +7,7 @@ import bpy
 from .. import colour, compat
 from ..connection.session import bridge
 from ..identity import ENGINE_ID
+from ..pictures import picture_text
 from ..rendering import sequences, written
 from ..sentence import sentence
 from .choice import BackgroundsPopover, draw_choice
@@ -114,6 +115,8 @@ class OutputInSidebar(_Sub):
             files.prop(render, "use_overwrite")
             files.prop(render, "use_placeholder")
             column.operator("neural_assets.render_missing", icon="RENDER_ANIMATION")
+        if render.image_settings.file_format not in picture_text.FORMATS:
+            sentence(column, context, "Only PNG, JPEG and OpenEXR files keep the settings that made them.", "INFO")
         column.operator("neural_assets.load_settings", icon="FILE_IMAGE")
 
 

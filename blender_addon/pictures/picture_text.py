@@ -15,6 +15,7 @@ from typing import BinaryIO
 from ..protocol.errors import ErrorCode, ProtocolError
 
 _PNG, _JPEG, EXR = b"\x89PNG\r\n\x1a\n", b"\xff\xd8", b"v/1\x01"
+FORMATS = ("PNG", "JPEG", "OPEN_EXR", "OPEN_EXR_MULTILAYER")  # as Blender names them
 MAX_TEXT = 1 << 20  # bytes of one text
 _EXR_PARTS = 0x1000  # a flag
 _MAX_NAME = 256  # bytes of an OpenEXR attribute's name

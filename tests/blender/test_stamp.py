@@ -15,9 +15,11 @@ import pytest
 from server.protocol.limits import MAX_BOXES, MAX_NAME
 
 from .conftest import part
+from .drawing import shown
 
 PNG = b"\x89PNG\r\n\x1a\n"
 FORMATS = {"PNG": "png", "JPEG": "jpg", "OPEN_EXR": "exr", "OPEN_EXR_MULTILAYER": "exr"}
+OTHER_FORMATS = {"TIFF": "tif", "WEBP": "webp", "BMP": "bmp"}
 
 
 def rendered(scene, file_format: str = "PNG") -> Path:
@@ -26,7 +28,7 @@ def rendered(scene, file_format: str = "PNG") -> Path:
     if hasattr(settings, "media_type"):
         settings.media_type = "MULTI_LAYER_IMAGE" if "MULTI" in file_format else "IMAGE"
     settings.file_format = file_format
-    path = Path(scene.render.filepath).with_suffix("." + FORMATS[file_format])
+    path = Path(scene.render.filepath).with_suffix("." + {**FORMATS, **OTHER_FORMATS}[file_format])
     scene.render.filepath = str(path)
     bpy.ops.render.render(write_still=True)
     return path
@@ -61,6 +63,22 @@ def test_every_format_that_keeps_texts_holds_what_was_asked_for(addon, scene, se
     assert asdict(found.scene) == asdict(request.scene) and asdict(found.settings) == asdict(request.settings)
     assert found.names == {"chair": "Rot 椅子", "room": ""} and (found.frame, found.view) == (9, False)
     assert {"addon", "blender", "protocol", "server"} <= set(found.versions)
+
+
+@pytest.mark.parametrize("file_format", OTHER_FORMATS)
+def test_files_that_keep_no_texts_are_told_before_and_after(addon, scene, server, box, file_format):
+    box()
+    path = rendered(scene, file_format)
+    with pytest.raises(RuntimeError, match="only PNG, JPEG and OpenEXR files keep settings"):
+        bpy.ops.neural_assets.load_settings(filepath=str(path))
+    assert "Only PNG, JPEG and OpenEXR" in shown(addon("panels.picture").OutputInSidebar)
+
+
+@pytest.mark.parametrize("file_format", FORMATS)
+def test_of_those_that_do_nothing_is_said(addon, scene, server, box, file_format):
+    box()
+    rendered(scene, file_format)
+    assert "OpenEXR" not in shown(addon("panels.picture").OutputInSidebar)
 
 
 def test_every_frame_of_an_animation_has_its_own(addon, scene, server, box, tmp_path):
