@@ -54,6 +54,20 @@ def boxes_marked(artist: Artist) -> Pauses:
     assert artist.stage.differs(without, again, place) == 0, "marks were drawn without overlays"
 
 
+def box_hidden(artist: Artist) -> Pauses:
+    """H takes a box out of the picture, Alt-H puts it back."""
+    yield from artist.live_table()
+    artist.select("Left")
+    yield from artist.move(artist.place_of((0, 0, 0)))
+    for key, wanted in (("h", ["Right"]), ("alt+h", ["Left", "Right"])):
+        yield from artist.key(key)
+        names = lambda wanted=wanted: [p.name for p in artist.live_views()[0].shown.scene.placements] == wanted  # noqa: E731
+        yield from artist.until(names, f"the picture shows {wanted}", 10)
+        yield from artist.rest()
+        seen = yield from artist.look(f"{len(wanted)}")
+        assert artist.shown(seen)[0] == artist.wanted()
+
+
 def local_view(artist: Artist) -> Pauses:
     """Local view takes the other boxes out of this view's picture, and a collection's eye too."""
     yield from artist.live_table()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import bpy
 
+from tests.gui import mark
 from tests.gui.colours import BACKGROUND, BOXES
 from tests.gui.inside.artist import Artist, Pauses
 
@@ -80,6 +81,45 @@ def two_views(artist: Artist) -> Pauses:
     seen = yield from artist.look("both")
     shown = [artist.shown(seen, number)[0] for number in range(2)]
     assert shown == [artist.wanted(0), artist.wanted(1)] and shown[0] != shown[1]
+
+
+def two_windows(artist: Artist) -> Pauses:
+    """A second window has a live picture of its own; undo, loading and closing it leave no trace of it."""
+    yield from artist.live_table()
+    artist.select("Right")
+    bpy.ops.wm.window_new()
+    yield 1.0
+    assert len(bpy.context.window_manager.windows) == 2
+    second = len(artist.windows_areas()) - 1
+    artist.space(second).region_3d.view_perspective = "PERSP"
+    artist.space(second).shading.type = "RENDERED"
+    yield from artist.rest(views=2)
+    for change in (lambda: None, _moved, bpy.ops.ed.undo, bpy.ops.ed.redo):
+        with artist.in_view():
+            change()
+        yield from artist.rest(views=2)
+        shown = {mark.digest(live.shown.scene) for live in artist.live_views()}
+        assert shown == {artist.wanted(), artist.wanted(second)} and len(shown) == 2
+    yield from artist.look("both")
+    bpy.ops.wm.save_as_mainfile(filepath=str(artist.out / "two-windows.blend"))
+    bpy.ops.wm.open_mainfile(filepath=bpy.data.filepath)
+    yield 0.5
+    for _, area in artist.windows_areas():
+        area.spaces.active.shading.type = "RENDERED"  # Blender opens every file without it
+    yield from artist.rest(views=2)
+    for window in list(bpy.context.window_manager.windows)[1:]:
+        with bpy.context.temp_override(window=window):
+            bpy.ops.wm.window_close()
+    yield from artist.until(lambda: len(artist.live_views()) == 1, "the closed window's view is gone")
+    artist.scene.objects["Right"].location.y = -0.5
+    yield from artist.rest()
+    seen = yield from artist.look("one")
+    assert artist.shown(seen)[0] == artist.wanted()
+
+
+def _moved() -> None:
+    bpy.context.object.location.y = 0.5
+    bpy.ops.ed.undo_push(message="Moved")
 
 
 def overlays(artist: Artist) -> Pauses:
