@@ -36,6 +36,7 @@ from .geometry import (
     to_box_coordinates,
     transform_each,
 )
+from .hidden_sides import asked
 from .holes import RIM, fill_background, fill_holes
 from .layers import BoxLayers, box_layers
 from .plate import REPLACED
@@ -114,6 +115,7 @@ def carry(
     """
     scale = min(1.0, grid / max(height, width))
     rows, columns = max(8, round(height * scale)), max(8, round(width * scale))
+    sources = asked(sources, camera, boxes)
     entry_map, depth_map = splat(sources, camera, boxes, rows, columns)
     entry_map = choose_views(sources, camera, boxes, entry_map, depth_map, 1 / columns, otherwise=None)
     if layers is None or layers.slot.shape[-2:] != (rows, columns):

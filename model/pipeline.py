@@ -231,7 +231,7 @@ class NeuralAssetsPipeline(DiffusionPipeline):
         device = self._execution_device
         latents = image_to_latents(self.autoencoder, posed.carried.image, self.model_config.patch)
         best = best_entries(prepared.coarse, posed.camera, posed.boxes)  # [1, N]
-        appearance = prepared.appearance[best] if best.numel() else prepared.appearance[None]
+        appearance = prepared.appearance[prepared.coarse.view[best]] if best.numel() else prepared.appearance[None]
         pose = pose_tokens_input(posed.camera, posed.boxes)
         relative = relative_pose(prepared.source_camera, posed.camera) * prepared.has_background
         tokens = self.tokens(appearance, pose, prepared.background, relative)

@@ -13,6 +13,7 @@ from .assets import BackgroundAsset, NeuralAsset
 from .atlas import BACKGROUND, UNUSED, build_atlas
 from .encoding import boxes_tensor, camera_tensor, image_tensor, resized, view_coordinates
 from .geometry import Boxes, Camera, rigid_inverse
+from .hidden_sides import with_twins
 from .scene import Box, PinholeCamera, Scene
 from .several_views import on_one_surface
 from .sources import Sources
@@ -122,7 +123,7 @@ def _sources(
     camera = camera_tensor(background.camera if background else _plain_camera(), device)
     stack = lambda x, shape: (torch.stack(x) if x else torch.zeros(0, *shape)).float().to(device)  # noqa: E731
     empty = torch.zeros(0, 3, device=device)
-    return Sources(
+    sources = Sources(
         atlas, torch.zeros_like(entries), torch.tensor(slots, dtype=torch.int64, device=device), entries,
         torch.full_like(entries, _MINE), stack(intrinsics, (4,)), stack(to_camera, (4, 4)), stack(size, (3,)),
         torch.cat(points) if points else empty, torch.cat(owner) if owner else entries[:0],
@@ -131,6 +132,7 @@ def _sources(
         before, torch.cat(depths) if len(slots) > len(assets) else None,
         torch.tensor([count + 1], device=device) if plate else None,
     )  # fmt: skip
+    return with_twins(sources)
 
 
 def _background_view(background: BackgroundAsset, side: int | None, device: torch.device) -> tuple[Tensor, Tensor]:

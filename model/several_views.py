@@ -27,7 +27,7 @@ from .geometry import (
     rigid_inverse,
     to_box_coordinates,
 )
-from .sources import Sources
+from .sources import GUESSED, Sources
 
 TOLERANCE = 0.015  # of the box's diagonal, between a point and the surface of a view that shows it
 SLOPE = 1.5  # cells of the splat added to it: a gap is closed with a neighbour's depth
@@ -47,6 +47,8 @@ def choose_views(
     if sources.depth is None:
         return entry
     table = _views_of(sources, entry.shape[0] * count, count)  # [B*N, V]
+    if table.shape[1] < 2:
+        return entry
     batch, rows, columns = entry.shape
     rays = camera_rays(pixel_centres(rows, columns, depth.device).view(1, -1, 2), camera.intrinsics)
     flat = entry.reshape(-1)
@@ -63,6 +65,8 @@ def choose_views(
     best = torch.full((len(cells),), _HIDDEN, device=depth.device)
     closest, carved = best, torch.zeros_like(cells, dtype=torch.bool)
     chosen = flat[cells] if otherwise is None else torch.full_like(cells, otherwise)
+    if sources.guessed is not None:  # against its own guesses what a view saw stands
+        chosen = torch.where(sources.guessed[table[box, 1]], flat[cells], chosen)
     for number in range(table.shape[1]):
         who = table[box, number]
         cosine, shown, empty = _look(sources, who.clamp_min(0), coordinates, towards, size, near)
@@ -109,6 +113,8 @@ def _look(
     scale = sources.size[who].norm(dim=-1) / size.norm(dim=-1)
     there = (surface[:, 0] - uvd[:, 2]).abs() < near * scale
     cosine = cosine_similarity(_direction(coordinates, sources.to_camera[who], size), towards, dim=-1)
+    if sources.guessed is not None:
+        cosine = cosine - GUESSED * sources.guessed[who]
     return cosine, there & (share > 0.5), share < 0.25
 
 

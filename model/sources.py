@@ -10,6 +10,8 @@ from torch import Tensor
 from .atlas import Atlas
 from .geometry import Boxes, Camera, box_to_camera, rigid_inverse
 
+GUESSED = 0.4  # taken off the cosine of a guess: what was seen from up to some 60 degrees aside is better
+
 
 @dataclass(frozen=True)
 class Sources:
@@ -19,10 +21,12 @@ class Sources:
     label [E] the object's label in that view; intrinsics [V, 4] of the views;
     to_camera [E, 4, 4] box-to-camera in the view, size [E, 3] metres in the view;
     points [Q, 3] box coordinates of all seen surface points and point_entry [Q] whose they are;
-    depth [T, 1]: camera z in metres of every atlas row that shows an object (None where no object has several views);
+    depth [T, 1]: camera z in metres of every atlas row that shows an object (None where an object is
+    only read from its one view);
     background_view [B] (-1: none) with background_camera [B] and ground [B] metres (world z);
     before [B, N]: where the objects stood in the background's picture (absent: not in it);
-    plate_view [B]: the background's clean plate (-1, or no tensor: there is none).
+    plate_view [B]: the background's clean plate (-1, or no tensor: there is none);
+    guessed [E] bool: twins of a view, which show what it did not (no tensor: there are none).
     """
 
     atlas: Atlas
@@ -41,6 +45,16 @@ class Sources:
     before: Boxes
     depth: Tensor | None = None
     plate_view: Tensor | None = None
+    guessed: Tensor | None = None
+
+
+def lines_of_sight(sources: Sources, camera: Camera, boxes: Boxes) -> Tensor:
+    """Cosine [E] between the sides from which an entry's view and the target look at its object; a guess is believed
+    as if it looked from further away."""
+    now = rigid_inverse(box_to_camera(camera, boxes)[sources.frame, sources.slot])[:, :3, 3]
+    then = rigid_inverse(sources.to_camera)[:, :3, 3]
+    cosine = torch.nn.functional.cosine_similarity(now, then, dim=-1)
+    return cosine if sources.guessed is None else cosine - GUESSED * sources.guessed
 
 
 def best_entries(sources: Sources, camera: Camera, boxes: Boxes) -> Tensor:
@@ -49,9 +63,7 @@ def best_entries(sources: Sources, camera: Camera, boxes: Boxes) -> Tensor:
     best = torch.full((batch * max(count, 1),), -1, device=boxes.pose.device)
     if count == 0 or sources.frame.shape[0] == 0:
         return best.view(batch, -1)[:, :count]
-    now = rigid_inverse(box_to_camera(camera, boxes)[sources.frame, sources.slot])[:, :3, 3]
-    then = rigid_inverse(sources.to_camera)[:, :3, 3]
-    score = torch.nn.functional.cosine_similarity(now, then, dim=-1)  # same side of the box seen
+    score = lines_of_sight(sources, camera, boxes)
     index = sources.frame * count + sources.slot
     top = torch.full_like(best, -2, dtype=score.dtype).scatter_reduce(0, index, score, "amax")
     winners = (score == top[index]).nonzero()[:, 0]

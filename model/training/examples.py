@@ -19,6 +19,7 @@ from ..conditions import batch_sources, denoiser_maps, read_surface
 from ..data.frames import Frame, Pairs, join
 from ..edits import edit_region, steady_pixels
 from ..geometry import Boxes, Camera, full_precision, pose_tokens_input, relative_pose
+from ..hidden_sides import with_twins
 from ..layers import BoxLayers, box_layers, true_fraction, true_layer
 from ..networks import image_to_latents
 from ..parts import Parts
@@ -150,7 +151,7 @@ def _carried(
         outputs = parts.surface(source.image, half.maps)
     found = read_surface(outputs.float(), full)
     sources = batch_sources(source.image, found.slot, found.depth, source.camera, seen_boxes, source.ground, background)
-    carried = carry(sources, camera, after, height, width)
+    carried = carry(with_twins(sources), camera, after, height, width)
     region = edit_region(source.camera, camera, seen_boxes, after, height, width)
     region = torch.where(background[:, None, None, None], region, 1.0)
     steady = steady_pixels(source.camera, camera, seen_boxes, after, carried) * background[:, None, None, None]
