@@ -19,7 +19,7 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--bind", default=plain.bind, help="address to listen at; others than loopback need --keys")
     made.add_argument("--port", type=int, help=f"0: any free one; default: {DEFAULT_PORT}, or any when that is taken")
     made.add_argument("--weights", type=Path, default=plain.weights, help="folder of the model")
-    made.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1, mps")
+    made.add_argument("--device", default="auto", help="auto, cpu, cuda, mps; cuda:0,cuda:1 draws on both")
     made.add_argument("--store", type=Path, default=default_store(), help="folder of assets, sequences and log")
     made.add_argument(
         "--gallery", type=Path, default=plain.gallery, help="folder of assets that a new store begins with"

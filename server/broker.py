@@ -1,4 +1,4 @@
-"""The broker: the loop between the clients' socket, the worker and the disk. Nothing in it waits for any of them."""
+"""The broker: the loop between the clients' socket, the workers and the disk. Nothing in it waits for any of them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from .desk import Desk
 from .failures import as_refusal
 from .jobs import Jobs
 from .line import jobs_in_line
-from .model_link import ModelLink
+from .models import Models
 from .options import Options
 from .protocol import messages
 from .protocol.errors import ErrorCode, ProtocolError
@@ -50,12 +50,12 @@ class Broker:
         self.store.bring_gallery(options.gallery)
         self.clients = Clients(socket, options.limits)
         self.desk = Desk(context, _FROM_DESK)
-        self.scheduler = Scheduler()
+        self.scheduler = Scheduler(len(options.devices))
         self.runs = SequenceRuns(
             options.sequences, options.model_name, self.scheduler, self.clients, self.desk, self.require_free
         )
-        settings = {"weights": str(options.weights), "device": options.device, "assets": str(options.assets)}
-        self.model = ModelLink(context, _FROM_WORKER, settings)
+        settings = {"weights": str(options.weights), "assets": str(options.assets)}
+        self.model = Models(context, _FROM_WORKER, options.devices, settings)
         self.jobs = Jobs(self)
 
     def run(self) -> None:

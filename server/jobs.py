@@ -1,4 +1,4 @@
-"""Jobs between clients and worker: what a request must have, the queue, the answers, the ends."""
+"""Jobs between clients and workers: what a request must have, the queue, the answers, the ends."""
 
 from __future__ import annotations
 
@@ -56,10 +56,9 @@ class Jobs:
         replaced = self.scheduler.add(job)
         if replaced is not None:
             self._refuse(replaced, _SUPERSEDED)
-        stale = self.scheduler.stale()
-        if stale is not None:
+        for stale in self.scheduler.stale():
             self.model.cancel(stale, soft=True)
-        if job.view is None and self.scheduler.running is not None:
+        if job.view is None and self.scheduler.is_full:
             self.clients.send(client, Queued(request.request, self.scheduler.position(job)))
 
     def _ask_sequence(self, client: bytes, request: messages.Sequence) -> None:
@@ -113,23 +112,23 @@ class Jobs:
             if job.client == client:
                 self.model.cancel(job, soft=False)
 
-    # --- the worker ---
+    # --- the workers ---
 
     def pump(self) -> None:
-        """Hand the worker its next job, or a preview beside the one it has; without a worker, end what waits with its
-        sentence."""
+        """Hand each worker its next job, or a preview beside the one it has; without any worker, end what waits with
+        its sentence."""
         if self.model.state is ModelState.FAILED and self.model.problem is not None:
             waiting = self.scheduler.all_waiting()
             self.scheduler.remove(waiting)
             for job in waiting:
                 self._refuse(job, self.model.problem)
-        if self.model.is_loaded:
-            job = self.scheduler.next() or self.scheduler.next_guest()
+        for number, worker in self.model.loaded():
+            job = self.scheduler.next(number) or self.scheduler.next_guest(number)
             if job is not None:
-                self.model.run(job)
+                worker.run(job)
 
     def take(self, frames: Sequence[bytes]) -> None:
-        """A message of the worker."""
+        """A message of a worker."""
         for job, final, event in self.model.take(frames):
             if final:
                 self.scheduler.finish(job)

@@ -1,4 +1,4 @@
-"""The running job and those that wait, as a client may see them."""
+"""The running jobs and those that wait, as a client may see them."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from .sequence_runs import Run, SequenceRuns
 
 def jobs_in_line(scheduler: Scheduler, runs: SequenceRuns, clients: Clients, asking: bytes) -> tuple[JobInfo, ...]:
     """In their order. A sequence is one job, whichever of its frames is at work."""
-    running = scheduler.running
     found = [_job(job, JobState.RUNNING, clients, asking) for job in scheduler.at_work if job.run is None]
     waiting = [_job(job, JobState.WAITING, clients, asking) for job in scheduler.all_waiting() if job.run is None]
     for run in runs.unfinished():
-        at_work = run.drawing and not scheduler.of_run(run) and (running is None or running.run is run)
+        is_written = run.drawing and not scheduler.of_run(run) and not scheduler.is_full
+        at_work = is_written or any(job.run is run for job in scheduler.at_work)
         state = JobState.RUNNING if at_work else JobState.WAITING
         (found if at_work else waiting).append(_sequence(run, state, clients, asking))
     return tuple(replace(info, position=position) for position, info in enumerate([*found, *waiting]))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import logging
 import signal
 from collections.abc import Sequence
@@ -21,6 +22,7 @@ from .worker_process import DIED, WorkerProcess
 _log = logging.getLogger(__name__)
 _PAUSE = 10.0  # seconds before a worker that did not start is tried again
 _QUICK_DEATHS = 3  # in a row, without a finished job in between
+_numbers = itertools.count(1)  # of workers
 
 
 class ModelLink:
@@ -41,7 +43,7 @@ class ModelLink:
 
     def start(self) -> None:
         """Raises nothing: without weights the state is FAILED and `problem` says so."""
-        self._number += 1
+        self._number = next(_numbers)
         weights = Path(self._settings["weights"])
         if not (weights / "model_index.json").exists():
             self.state, self._failed_at = ModelState.FAILED, monotonic()
@@ -87,13 +89,15 @@ class ModelLink:
         if job.number in self._jobs and self._process is not None:
             self._process.cancel(job.number, soft)
 
+    def speaks(self, frames: Sequence[bytes]) -> bool:
+        """Whether a message is of this worker (and not of one before it)."""
+        return int(frames[0]) == self._number
+
     def take(self, frames: Sequence[bytes]) -> list[tuple[Job, bool, Sequence[bytes]]]:
         """A message of the worker: (job, final, event's frames); nothing when it was about the worker itself.
 
         For the jobs of a worker that died, the event's frames are empty and `problem` says why.
         """
-        if int(frames[0]) != self._number:
-            return []  # of a worker before this one
         if frames[1] == DIED:
             lost, self._jobs = self._jobs, {}
             self._died()

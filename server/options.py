@@ -42,6 +42,11 @@ class Options:
     gallery: Path = ROOT / "model" / "gallery"  # assets that come with the program
 
     @property
+    def devices(self) -> tuple[str, ...]:
+        """Of the workers, one for each."""
+        return tuple(filter(None, map(str.strip, self.device.split(",")))) or ("auto",)
+
+    @property
     def log_file(self) -> Path:
         return self.log or self.store / "logs" / "server.log"
 

@@ -3,7 +3,8 @@
 Previews go first, and one view has at most one waiting: a newer one replaces it, and makes a running one stale. Jobs
 (encode, render) go in the order in which they came. Frames of sequences go when nothing else waits. So that a viewport
 that moves all the time does not keep jobs waiting for ever, every fourth picture is a job's when one waits. While a job
-or a frame runs, one preview at a time may be its guest: the worker draws it in a pause between two steps.
+or a frame runs, one preview at a time may be its guest: the worker draws it in a pause between two steps. Of a view at
+most one preview is at work, however many workers there are: its pictures come in their order.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from typing import Any
 from .protocol.messages import Preview, Request
 
 PREVIEWS_IN_A_ROW = 3
+_View = tuple[bytes | None, str]  # client, and which of its views
 
 
 @dataclass(eq=False)
@@ -33,17 +35,24 @@ class Job:
     tried: int = 0
 
     @property
-    def view(self) -> tuple[bytes | None, str] | None:
+    def view(self) -> _View | None:
         return (self.client, self.request.view) if isinstance(self.request, Preview) else None
 
 
-class Scheduler:
-    """Holds what waits and what runs."""
+@dataclass
+class _Place:
+    """What one worker has: a job, and a preview beside it."""
 
-    def __init__(self) -> None:
-        self.running: Job | None = None
-        self.guest: Job | None = None  # a preview that is with the worker beside the running job
-        self._previews: dict[tuple[bytes | None, str], Job] = {}
+    job: Job | None = None
+    guest: Job | None = None
+
+
+class Scheduler:
+    """Holds what waits and what runs. Workers are numbered from 0."""
+
+    def __init__(self, workers: int = 1) -> None:
+        self._places = [_Place() for _ in range(workers)]
+        self._previews: dict[_View, Job] = {}
         self._jobs: deque[Job] = deque()
         self._frames: deque[Job] = deque()
         self._in_a_row = 0
@@ -53,18 +62,27 @@ class Scheduler:
         return len(self._previews) + len(self._jobs) + len(self._frames)
 
     @property
-    def at_work(self) -> list[Job]:
-        """With the worker."""
-        return [job for job in (self.running, self.guest) if job is not None]
+    def workers(self) -> int:
+        return len(self._places)
 
     @property
-    def views(self) -> Container[tuple[bytes | None, str] | None]:
+    def is_full(self) -> bool:
+        """Whether every worker has a job."""
+        return all(place.job is not None for place in self._places)
+
+    @property
+    def at_work(self) -> list[Job]:
+        """With the workers."""
+        return [job for place in self._places for job in (place.job, place.guest) if job is not None]
+
+    @property
+    def views(self) -> Container[_View | None]:
         """Those that have a preview waiting."""
         return self._previews.keys()
 
     def position(self, job: Job) -> int:
         """How many go before it (previews aside)."""
-        return self._jobs.index(job) + (self.running is not None)
+        return self._jobs.index(job) + self.is_full
 
     def count(self, client: bytes) -> int:
         """Of a client's waiting jobs; previews do not count."""
@@ -82,43 +100,48 @@ class Scheduler:
         self._previews[job.view] = job
         return replaced
 
-    def stale(self) -> Job | None:
-        """The preview at work, when a newer one of its view waits."""
-        return next((job for job in self.at_work if job.view in self._previews), None)
+    def stale(self) -> list[Job]:
+        """The previews at work of whose views newer ones wait."""
+        return [job for job in self.at_work if job.view in self._previews]
 
     def again(self, job: Job) -> None:
         """Put a job back at the front."""
         (self._frames if job.run is not None else self._jobs).appendleft(job)
 
-    def next(self) -> Job | None:
-        """Take the next job and make it the running one; None when one runs or none waits."""
-        if self.running is not None:
+    def next(self, worker: int = 0) -> Job | None:
+        """Take the next job for a worker; None when it has one or none waits."""
+        place = self._places[worker]
+        if place.job is not None:
             return None
-        others = self._jobs or self._frames
-        if self._previews and not (others and self._in_a_row >= PREVIEWS_IN_A_ROW):
+        others, preview = self._jobs or self._frames, self._first_preview()
+        if preview is not None and not (others and self._in_a_row >= PREVIEWS_IN_A_ROW):
             self._in_a_row += 1
-            self.running = self._first_preview()
+            place.job = self._previews.pop(preview)
         elif others:
             self._in_a_row = 0
-            self.running = others.popleft()
-        return self.running
+            place.job = others.popleft()
+        return place.job
 
-    def next_guest(self) -> Job | None:
-        """Take a preview to go beside the running job; None when that is one itself, or has a guest."""
-        if self.running is None or self.running.view is not None or self.guest is not None or not self._previews:
+    def next_guest(self, worker: int = 0) -> Job | None:
+        """Take a preview to go beside a worker's job; None when that is one itself, or has a guest."""
+        place, preview = self._places[worker], self._first_preview()
+        if place.job is None or place.job.view is not None or place.guest is not None or preview is None:
             return None
-        self.guest = self._first_preview()
-        return self.guest
+        place.guest = self._previews.pop(preview)
+        return place.guest
 
-    def _first_preview(self) -> Job:
-        return self._previews.pop(next(iter(self._previews)))
+    def _first_preview(self) -> _View | None:
+        """The view of the next preview."""
+        at_work = {job.view for job in self.at_work}
+        return next((view for view in self._previews if view not in at_work), None)
 
     def finish(self, job: Job) -> None:
         """It has ended. A guest that is left runs by itself."""
-        if job is self.running:
-            self.running, self.guest = self.guest, None
-        elif job is self.guest:
-            self.guest = None
+        for place in self._places:
+            if job is place.job:
+                place.job, place.guest = place.guest, None
+            elif job is place.guest:
+                place.guest = None
 
     def remove(self, jobs: Iterable[Job]) -> None:
         """Out of the queues."""

@@ -1,4 +1,4 @@
-"""Sequences at work: one frame after the other to the scheduler, each finished frame to disk and to who listens."""
+"""Sequences at work: a frame for each worker to the scheduler, each finished one to disk and to who listens."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Run:
 
     stored: StoredSequence
     listeners: list[_Listener] = field(default_factory=list)
-    drawing: bool = False  # a frame is with the scheduler, the worker or the desk
+    drawing: set[int] = field(default_factory=set)  # frames that are with the scheduler, a worker or the desk
 
 
 class SequenceRuns:
@@ -93,18 +93,19 @@ class SequenceRuns:
     # --- drawing ---
 
     def _draw(self, run: Run) -> None:
-        """The next frame to the scheduler."""
-        frame = run.stored.next_frame()
-        if run.drawing or frame is None or self.runs.get(run.stored.job) is not run:  # the last: stopped meanwhile
-            return
-        try:
-            self.room()
-        except ProtocolError as error:
-            self.end(run, error)
-            return
-        request = Render(0, run.stored.request.frames[frame], run.stored.request.settings, bool(run.listeners))
-        run.drawing = True
-        self.scheduler.add(Job(None, request, to_wire(request), run, frame))
+        """The next frames to the scheduler; none when it was stopped meanwhile."""
+        while len(run.drawing) < self.scheduler.workers and self.runs.get(run.stored.job) is run:
+            frame = run.stored.next_frame(run.drawing)
+            if frame is None:
+                return
+            try:
+                self.room()
+            except ProtocolError as error:
+                self.end(run, error)
+                return
+            request = Render(0, run.stored.request.frames[frame], run.stored.request.settings, bool(run.listeners))
+            run.drawing.add(frame)
+            self.scheduler.add(Job(None, request, to_wire(request), run, frame))
 
     def progress(self, job: Job, event: Progress) -> None:
         """A step of a frame, to who listens."""
@@ -117,7 +118,7 @@ class SequenceRuns:
         run: Run = job.run
 
         def written(_: None) -> None:
-            run.drawing = False
+            run.drawing.discard(job.frame)
             self._draw(run)
             self._hand_out(run)
 
@@ -147,8 +148,9 @@ class SequenceRuns:
                     run.listeners.remove(listener)
             elif listener.next in run.stored.finished and not listener.reading:
                 self._read_for(run, listener)
-        if not run.listeners and run.stored.next_frame() is None and not run.drawing:
-            self.runs.pop(run.stored.job, None)
+        is_done = not run.listeners and run.stored.next_frame() is None and not run.drawing
+        if is_done and self.runs.get(run.stored.job) is run:
+            del self.runs[run.stored.job]
 
     def tick(self) -> None:
         """From time to time: what could not be handed out before."""

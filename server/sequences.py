@@ -11,7 +11,7 @@ import hashlib
 import io
 import logging
 import shutil
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -49,9 +49,10 @@ class StoredSequence:
         else:
             (self.folder / "cancelled").unlink(missing_ok=True)
 
-    def next_frame(self) -> int | None:
-        """The first that is not finished."""
-        return next((i for i in range(len(self.request.frames)) if i not in self.finished), None)
+    def next_frame(self, at_work: Container[int] = ()) -> int | None:
+        """The first that is not finished, nor at work."""
+        numbers = range(len(self.request.frames))
+        return next((i for i in numbers if i not in self.finished and i not in at_work), None)
 
     def write(self, frame: int, picture: Picture) -> int:
         """Whole or not at all; returns its bytes. Raises AssetFileError."""

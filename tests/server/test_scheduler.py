@@ -38,11 +38,11 @@ def test_a_running_preview_is_stale_when_a_newer_one_waits():
     scheduler = Scheduler()
     scheduler.add(preview(1))
     running = scheduler.next()
-    assert scheduler.next() is None and scheduler.stale() is None
+    assert scheduler.next() is None and not scheduler.stale()
     scheduler.add(preview(2, "other"))
-    assert scheduler.stale() is None
+    assert not scheduler.stale()
     scheduler.add(preview(3))
-    assert scheduler.stale() is running
+    assert scheduler.stale() == [running]
 
 
 def test_previews_go_first_jobs_in_order_frames_last():
@@ -79,9 +79,9 @@ def test_a_preview_is_the_guest_of_a_job():
     guest = scheduler.next_guest()
     assert guest is not None and guest.request.request == 2 and scheduler.at_work == [job, guest]
     assert scheduler.next_guest() is None, "one at a time"
-    assert scheduler.find(b"a", 2) is guest and scheduler.stale() is None
+    assert scheduler.find(b"a", 2) is guest and not scheduler.stale()
     scheduler.add(preview(5))
-    assert scheduler.stale() is guest
+    assert scheduler.stale() == [guest]
     scheduler.finish(guest)
     other = scheduler.next_guest()
     assert other is not None and other.request.request == 3
@@ -101,3 +101,25 @@ def test_what_a_client_asked_for_can_be_found_counted_and_removed():
     assert scheduler.count(b"a") == 1 and scheduler.position(jobs[1]) == 1
     scheduler.remove(scheduler.of_client(b"a"))
     assert numbers(scheduler) == [4, 2]
+
+
+def test_two_workers_share_what_waits_and_a_view_has_one_preview_at_work():
+    scheduler = Scheduler(2)
+    for job in (render(1), render(2), render(3), preview(4)):
+        scheduler.add(job)
+    first, second = scheduler.next(0), scheduler.next(1)
+    assert first is not None and second is not None
+    assert [first.request.request, second.request.request] == [4, 1] and scheduler.is_full
+    scheduler.add(preview(5))
+    assert scheduler.stale() == [first] and scheduler.next_guest(1) is None, "its view's pictures come in order"
+    scheduler.add(preview(6, "other"))
+    guest = scheduler.next_guest(1)
+    assert guest is not None and guest.request.request == 6 and scheduler.at_work == [first, second, guest]
+    scheduler.finish(second)
+    assert scheduler.at_work == [first, guest] and scheduler.is_full, "the guest runs by itself"
+    scheduler.finish(first)
+    assert not scheduler.is_full
+    following = scheduler.next(0)
+    assert following is not None and following.request.request == 5
+    scheduler.finish(guest)
+    assert [job.request.request for job in (scheduler.next(1),) if job] == [2] and scheduler.next(0) is None
