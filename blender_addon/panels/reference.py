@@ -118,7 +118,9 @@ class ViewsPanel(_Step):
                 row.template_icon(icon_value=icon, scale=1.6)
             own = row.row()
             own.scale_y = 1.6 if icon else 1.0
-            own.operator("neural_assets.add_view", text=f"its asset '{carried.asset_name}'").box = thing.name
+            own.operator(
+                "neural_assets.add_view", text=f"its asset '{carried.asset_name or carried.asset}'"
+            ).box = thing.name
         layout.popover(SameObjectPopover.bl_idname, text="another asset")
 
 

@@ -38,6 +38,7 @@ class Session:
         self.artist = Artist(stage, self.out, ORDER["address"], ORDER["settings"], self.write)
         self.report = {"version": bpy.app.version_string, "steps": {}}
         self.pauses = self.steps()
+        self.read = 0  # bytes of blender.log
         self.armed = 0.0  # when the watch for a hanging main thread was set last
 
     def steps(self) -> Iterator[float]:
@@ -49,6 +50,8 @@ class Session:
                 yield from self.artist.fresh_file()
                 self.artist.stage.revive()
                 yield from self.step(name)
+                fault = self.new_fault()
+                assert not fault, fault
             except Exception as error:
                 problem = traceback.format_exc() if not isinstance(error, AssertionError) else _place_of(error)
                 print(problem, flush=True)
@@ -61,6 +64,13 @@ class Session:
     def step(self, name: str) -> Iterator[float]:
         module, function = name.rsplit(".", 1)
         yield from getattr(importlib.import_module(f"{ORDER['package']}.{module}"), function)(self.artist)
+
+    def new_fault(self) -> str:
+        """What Blender has printed of exceptions in the add-on since the last call: in panels, handlers, timers."""
+        text = (self.out / "blender.log").read_bytes()[self.read :]
+        self.read += len(text)
+        _, mark, rest = text.decode(errors="replace").partition("Traceback (most recent call last)")
+        return mark + rest[:3000] if "/neural_assets/" in rest else ""
 
     def write(self) -> None:
         """The report so far, with what the step at work has measured."""

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from types import ModuleType
+
 import bpy
 
 from tests.gui.inside.artist import HOVER, Artist, Pauses
 from tests.gui.inside.titles import open_panel
+from tests.gui.steps.picture import PHOTO
 
 
 def buttons_clicked(artist: Artist) -> Pauses:
@@ -21,6 +25,63 @@ def buttons_clicked(artist: Artist) -> Pauses:
     boxes = lambda: [thing for thing in artist.scene.objects if thing.neural_assets.is_box]  # noqa: E731
     yield from artist.until(boxes, "a box is there")
     yield from artist.look("clicked")
+
+
+def all_drawn(artist: Artist) -> Pauses:
+    """Every panel, menu and popover draws, open, in the states that a file and a server may be in (that none of them
+    raises is looked for after every step)."""
+    panels = artist.part("panels")
+    every = [cls for module in panels.MODULES for cls in module.CLASSES if issubclass(cls, bpy.types.Panel)]
+    closed = [cls for cls in every if "DEFAULT_CLOSED" in getattr(cls, "bl_options", ())]
+    _register_with(panels, closed, set())
+    try:
+        yield from artist.fresh_file()
+        artist.bridge.close()
+        yield from artist.open_sidebar()
+        yield from _look_around(artist, "offline")
+        yield from artist.table()
+        yield from artist.connect()
+        yield from _look_around(artist, "table")
+        with artist.in_view():
+            bpy.ops.neural_assets.load_reference(filepath=str(PHOTO), focal_length=28.0)
+        artist.scene.objects["Right"].neural_assets.asset = "of-another-computer"
+        artist.scene.render.image_settings.file_format = "TIFF"
+        artist.select("Left")
+        bpy.ops.render.render()
+        yield from _look_around(artist, "reference")
+    finally:
+        _register_with(panels, closed, {"DEFAULT_CLOSED"})
+
+
+def _register_with(panels: ModuleType, classes: Sequence[type], options: set[str]) -> None:
+    """All panels anew, some with these options: in new files they are open or closed."""
+    panels.unregister()
+    for cls in classes:
+        cls.bl_options = options
+    panels.register()
+
+
+def _look_around(artist: Artist, name: str) -> Pauses:
+    """The whole sidebar, the three tabs of the properties, and what opens over them."""
+    region = artist.region(region="UI")
+    middle = artist.on_screen(region, region.width / 2, region.height / 2)
+    yield from artist.hand("mousemove", *map(round, middle), "click", "--repeat", 40, "--delay", 20, 4)
+    for part in range(4):
+        yield from artist.look(f"{name}-{part}")
+        yield from artist.hand("click", "--repeat", 9, "--delay", 40, 5)
+    for tab in ("RENDER", "OUTPUT", "VIEW_LAYER"):
+        artist.area(kind="PROPERTIES").spaces.active.context = tab
+        yield 0.3
+    for panel in ("assets", "backgrounds", "same_object"):
+        with artist.in_view():
+            bpy.ops.wm.call_panel(name=f"NEURAL_ASSETS_PT_{panel}")
+        yield 0.4
+        yield from artist.look(f"{name}-{panel}")
+        yield from artist.key("Escape")
+    with artist.in_view():
+        bpy.ops.wm.call_menu(name="NEURAL_ASSETS_MT_history")
+    yield 0.4
+    yield from artist.key("Escape")
 
 
 def value_typed(artist: Artist) -> Pauses:
