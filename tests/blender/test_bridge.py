@@ -8,6 +8,7 @@ import socket
 import sys
 import time
 from collections.abc import Iterator
+from types import SimpleNamespace
 
 import bpy
 import pytest
@@ -197,6 +198,30 @@ def test_starting_the_server_connects_to_it_and_stopping_ends_it(addon, command)
     process = bridge._local._launcher._child._process
     bpy.ops.neural_assets.stop_server()
     assert process.wait(10) is not None and not bridge.has_server and bridge.words == "Not connected"
+
+
+def test_a_restart_is_another_server_and_needs_one(addon, command):
+    command(PLAYED)
+    bridge = addon("connection.session").bridge
+    assert not bpy.ops.neural_assets.restart_server.poll()
+    bpy.ops.neural_assets.start_server()
+    before = bridge._local._launcher._child._process
+    assert bpy.ops.neural_assets.restart_server() == {"FINISHED"}
+    after = bridge._local._launcher._child._process
+    assert before.wait(10) is not None and after.pid != before.pid and bridge.is_ready
+    bpy.ops.neural_assets.stop_server()
+
+
+def test_the_log_is_the_servers_and_is_opened_with_the_systems_program(addon, command, tmp_path, monkeypatch):
+    command(PLAYED)
+    bridge, opened = addon("connection.session").bridge, []
+    assert not bpy.ops.neural_assets.show_log.poll(), "there is none before a start"
+    log = tmp_path / "server.log"
+    log.write_text("The model is ready.")
+    monkeypatch.setattr(type(bridge), "log", log)
+    system = SimpleNamespace(path_open=lambda filepath: opened.append(filepath) or {"FINISHED"})
+    monkeypatch.setattr(addon("operators.server"), "bpy", SimpleNamespace(ops=SimpleNamespace(wm=system)))
+    assert bpy.ops.neural_assets.show_log() == {"FINISHED"} and opened == [str(log)]
 
 
 def test_the_button_does_not_wait(addon, command):

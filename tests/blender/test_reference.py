@@ -128,6 +128,16 @@ def test_pictures_that_are_too_small_are_refused(scene, tmp_path, width, height)
     assert not bpy.data.images and scene.neural_assets.reference is None
 
 
+def test_the_renders_shape_is_the_pictures_again(scene, photo):
+    load(photo)
+    size = scene.render.resolution_x, scene.render.resolution_y
+    scene.render.resolution_x, scene.render.pixel_aspect_x = 1000, 2.0
+    assert bpy.ops.neural_assets.match_reference() == {"FINISHED"}
+    assert (scene.render.resolution_x, scene.render.resolution_y, scene.render.pixel_aspect_x) == (*size, 1.0)
+    scene.neural_assets.reference = None
+    assert not bpy.ops.neural_assets.match_reference.poll()
+
+
 def test_dropping_is_offered_for_pictures_in_3d_views(scene, addon):
     handler = addon("operators.reference").DroppedReference
     assert handler.is_registered and handler.bl_import_operator == "neural_assets.load_reference"
