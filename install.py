@@ -90,7 +90,11 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
             help="write a repository for other computers instead, from which Blender installs and updates the add-on",
         )  # fmt: skip
     made["server"].add_argument("--set-up-only", action="store_true", help="make its environment and end")
-    made["test"].add_argument("--only", choices=testing.PARTS, help="this part; further words go to its pytest")
+    made["test"].add_argument(
+        "--only", choices=(*testing.PARTS, testing.OTHERS), metavar="PART",
+        help=f"{', '.join(testing.PARTS)}, or {testing.OTHERS}: the add-on in Blender 4.2 and 5.0; further words go"
+        " to its pytest",
+    )  # fmt: skip
     made["test"].add_argument(
         "--gui", nargs="?", const="", metavar="BLENDER",
         help="only the tests in a windowed Blender: this program, or Debian's 5.2 and 4.3 (as root)",

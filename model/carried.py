@@ -45,7 +45,7 @@ from .sources import Sources, best_entries
 from .splatting import splat
 
 FALLBACK = 0.3  # share of the way from a ray's entry to its exit where an unseen surface is assumed
-_SHADE_GRID = 256  # points along the longer side at which soft shadows are worked out
+_SHADE_GRID = 128  # points along the longer side at which soft shadows are worked out
 
 
 @dataclass(frozen=True)

@@ -37,7 +37,7 @@ def test_requirements_are_exact():
 
 
 def test_every_bpy_module_has_its_requirements_and_brings_none_of_the_extensions():
-    for version in blenders.MODULE_VERSIONS.values():
+    for version in (*blenders.MODULE_VERSIONS.values(), *(version for _, version in blenders.OTHER_MODULES)):
         text = (environments.REQUIREMENTS / f"bpy-{version}.txt").read_text()
         assert f"\nbpy=={version}\n" in text and "zmq" not in text and "msgpack" not in text
 

@@ -15,6 +15,7 @@ from .process import ROOT, InstallError, output_of, run, say
 
 OLDEST_BLENDER = (4, 2)
 MODULE_VERSIONS = {"3.11": "4.5.15", "3.13": "5.2.3"}  # Python -> the bpy module that it runs
+OTHER_MODULES = (("3.11", "4.2.23"), ("3.11", "5.0.1"))  # tested when they are asked for
 
 
 @dataclass(frozen=True)
@@ -130,9 +131,12 @@ def module_environment(version: str) -> Path:
     return ROOT / f".venv-bpy-{version}"
 
 
-def blender_module(python_version: str, tests: bool = False) -> BlenderModule | None:
-    """The `bpy` module for a Python ("3.13"), installed when it is not there; None without such a Python."""
-    version = MODULE_VERSIONS[python_version]
+def blender_module(python_version: str, version: str = "", tests: bool = False) -> BlenderModule | None:
+    """The `bpy` module for a Python ("3.13"), installed when it is not there; None without such a Python.
+
+    version: the module's, the usual one by default.
+    """
+    version = version or MODULE_VERSIONS[python_version]
     environment = module_environment(version)
     files = [environments.REQUIREMENTS / f"bpy-{version}.txt"]
     files += [environments.REQUIREMENTS / "bpy-test.txt"] if tests else []

@@ -14,12 +14,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from .blenders import MODULE_VERSIONS, BlenderModule, blender_module
+from .blenders import MODULE_VERSIONS, OTHER_MODULES, BlenderModule, blender_module
 from .environment import set_up
 from .extension import ADDON, build_extension, members, validate
 from .process import ROOT, InstallError, merged, run, say, write_whole
 
 PARTS = ("style", "unit", "blender", "gui")
+OTHERS = "others"  # a part that is done only when it is named: the add-on in the other bpy modules, 1 GB each
 INSIDE_BLENDER = ("tests/blender", "tests/gui")
 WINDOWED = ("sid,trixie",)  # where the windowed Blender comes from: the first that installs, see tests/gui/conftest.py
 REQUIRED_MODULE = "3.11"  # its absence is a failure; that of another Python is said
@@ -94,7 +95,9 @@ def run_tests(device: str, only: str | None, arguments: Sequence[str], windowed:
             code = subprocess.call(pytest_command(python, report, [*ignored, *arguments]), cwd=ROOT)
             tally.add_report("unit", report, code)
         if "blender" in parts:
-            check_in_blender(python, folder, tally, arguments if only else ())
+            check_in_blender(python, folder, tally, arguments if only else (), tuple(MODULE_VERSIONS.items()))
+        if OTHERS in parts:
+            check_in_blender(python, folder, tally, arguments, OTHER_MODULES)
         if making is not None:
             making.wait()
         if "gui" in parts:
@@ -129,18 +132,23 @@ def unpacked_addon(folder: Path) -> Path:
     return folder
 
 
-def check_in_blender(python: Path, folder: Path, tally: Tally, arguments: Sequence[str]) -> None:
-    """tests/blender in each `bpy` module that a Python here can run, with the built zip installed."""
+def check_in_blender(
+    python: Path, folder: Path, tally: Tally, arguments: Sequence[str], modules: Sequence[tuple[str, str]]
+) -> None:
+    """tests/blender in each `bpy` module that a Python here can run, with the built zip installed.
+
+    modules: pairs of a Python's version and a module's.
+    """
     try:
         extension = build_extension(python)
     except InstallError as error:
         tally.failures.append(str(error))
         return
-    for python_version, version in MODULE_VERSIONS.items():
+    for python_version, version in modules:
         name = f"bpy {version}"
         say(f"--- {name}")
         try:
-            module = blender_module(python_version, tests=True)
+            module = blender_module(python_version, version, tests=True)
             if module:
                 _check_module(module, python, extension, folder / version, tally, arguments)
             elif python_version == REQUIRED_MODULE:
