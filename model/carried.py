@@ -270,7 +270,8 @@ def _plate(
     stands = stayed.gather(1, carried.slot.clamp_min(0).flatten(1)).view_as(carried.slot) & (carried.slot >= 0)
     hole, still = box_mean(torch.cat([left_open, stands[:, None].float()], 1), reach).split(1, 1)
     nearer = (0.5 + 2 * (hole - still) / (hole + still).clamp_min(1e-6)).clamp(0, 1)
-    wanted = torch.where(left_open > 0, 1.0, nearer * box_max(left_open, reach)) * backdrop.in_picture
+    beside = hole > 0.5 / (2 * reach + 1) ** 2  # a pixel of a hole in the window
+    wanted = torch.where(left_open > 0, 1.0, nearer * beside) * backdrop.in_picture
     chosen = wanted.flatten().nonzero()[:, 0]
     colours = torch.zeros(pixels.rays.shape[0], 3, device=pixels.rays.device)
     assert sources.plate_view is not None

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
-from torch.nn.functional import interpolate
+from torch.nn.functional import conv2d, interpolate, pad
 
 from .filters import box_max
 
@@ -33,7 +33,6 @@ class Level:
     """One size of the picture, and which of its patches may give and which must take."""
 
     def __init__(self, smooth: Tensor, hole: Tensor, rows: int, columns: int, light: float = 1.0) -> None:
-        self.light = light
         self.rows, self.columns = rows, columns
         self.image = interpolate(smooth, (rows, columns), mode="area")
         self.hole = (interpolate(hole.float(), (rows, columns), mode="area") > 0.02)[0, 0]
@@ -49,10 +48,8 @@ class Level:
         self.place = torch.full((rows * columns,), -1, device=hole.device)
         self.place[self.takers] = torch.arange(len(self.takers), device=hole.device)
         self.generator = torch.Generator().manual_seed(rows)
-        given = patches_around(self.image, self.donors.nonzero()[:, 0], light)
-        self.basis = _principal(given)
-        self.offered = given.new_zeros(rows * columns, self.basis.shape[1])
-        self.offered[self.donors] = given @ self.basis
+        self.filters = _principal(patches_around(self.image, self.sample), light)
+        self.offered = self._described(self.image)
 
     def match(self, coarser: Matched | None, rounds: int) -> Matched:
         """Agreement of patches after a number of rounds; without a coarser level all patches are compared."""
@@ -75,15 +72,15 @@ class Level:
         """The picture with its hole filled cell by cell from its rim inwards, each by the donor that fits best to what
         is known around it by then (Criminisi et al. 2004, section 2, a ring at a time)."""
         givers = self.sample
-        given = patches_around(self.image, givers, 1.0)  # [G, P]
+        given = patches_around(self.image, givers)  # [G, P]
         flat, known = self.image.flatten(2)[0].clone(), ~self.hole
         while not bool(known.all()):
             ring = ((box_max(known.float()[None, None], 1)[0, 0] > 0) & ~known).flatten().nonzero()[:, 0]
             if len(ring) == 0:
                 break
             image = flat.view_as(self.image)
-            mine = patches_around(image, ring, 1.0)  # [R, P]
-            there = patches_around(known.float().expand_as(image), ring, 1.0) > 0
+            mine = patches_around(image, ring)  # [R, P]
+            there = patches_around(known.float().expand_as(image), ring) > 0
             there = there.float()
             apart = (
                 (there * mine.square()).sum(1, keepdim=True) - 2 * (there * mine) @ given.T + there @ given.square().T
@@ -113,9 +110,9 @@ class Level:
         index = y.clamp(0, self.rows - 1) * self.columns + x.clamp(0, self.columns - 1)
         return torch.where(inside & self.donors[index], index, otherwise)
 
-    def _described(self, image: Tensor, index: Tensor) -> Tensor:
-        """The patches around cells [I] in a few numbers each, [I, _NUMBERS]."""
-        return patches_around(image, index, self.light) @ self.basis
+    def _described(self, image: Tensor) -> Tensor:
+        """The patches around all cells of image [1, 3, h, w] in a few numbers each, [h w, _NUMBERS]."""
+        return conv2d(pad(image, (REACH,) * 4, mode="replicate"), self.filters)[0].flatten(1).T.contiguous()
 
     def _cost(self, mine: Tensor, taker: Tensor, giver: Tensor) -> Tensor:
         """Squared difference of patches mine [T, _NUMBERS] of cells taker [T] from those of giver [T], and of their
@@ -125,15 +122,18 @@ class Level:
 
     def nearest_of_all(self, image: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """The best donors [T] for the takers in an image, and their costs [T]; all are compared."""
-        mine = self._described(self.image if image is None else image, self.takers)
+        mine = (self.offered if image is None else self._described(image))[self.takers]
         givers = self.sample
-        rows = (givers[None] // self.columns - self.takers[:, None] // self.columns) / self.rows
-        cost, best = (torch.cdist(mine, self.offered[givers]).square() + _SAME_ROW * rows.square()).min(1)
-        return givers[best], cost
+        apart, best = torch.cdist(self._placed(mine, self.takers), self._placed(self.offered[givers], givers)).min(1)
+        return givers[best], apart.square()
+
+    def _placed(self, described: Tensor, index: Tensor) -> Tensor:
+        """Patches [I, _NUMBERS] with one number more, so that their distances hold that of their heights."""
+        return torch.cat([described, (_SAME_ROW**0.5 / self.rows * (index // self.columns))[:, None]], 1)
 
     def _nearest(self, image: Tensor, nearest: Tensor) -> tuple[Tensor, Tensor]:
         """Better donors [T] for the takers, and their costs [T]."""
-        mine = self._described(image, self.takers)
+        mine = self._described(image)[self.takers]
         cost = self._cost(mine, self.takers, nearest)
         for sweep in range(_SWEEPS):
             step = 1 + 2 * sweep
@@ -174,7 +174,9 @@ class Level:
         y, x = self.takers[:, None] // self.columns + dy, self.takers[:, None] % self.columns + dx  # [T, P]
         inside = (y >= 0) & (y < self.rows) & (x >= 0) & (x < self.columns)
         offset = dy * self.columns + dx
-        taken, given = (self.takers[:, None] + offset)[inside], (nearest[:, None] + offset)[inside]
+        cells = (self.takers[:, None] + offset).clamp(0, self.rows * self.columns - 1)
+        inside = inside & self.hole.flatten()[cells]
+        taken, given = cells[inside], (nearest[:, None] + offset)[inside]
         share = trust[:, None].expand_as(inside)[inside]
         total = torch.zeros(4, colours.shape[1], device=image.device)
         total.index_add_(1, taken, torch.cat([colours[:, given] * share, share[None]]))
@@ -182,22 +184,25 @@ class Level:
         return torch.where(self.hole, made, image)
 
 
-def patches_around(image: Tensor, index: Tensor, light: float) -> Tensor:
+def patches_around(image: Tensor, index: Tensor) -> Tensor:
     """Patches around cells index [I] of image [1, 3, h, w], as [I, 3 (2 REACH + 1)^2], so that the distance of two is
-    the root of their mean squared difference, of which that of their mean colours counts by `light` (a share); beyond
-    the border the last cells go on."""
+    the root of their mean squared difference; beyond the border the last cells go on."""
     rows, columns = image.shape[-2:]
     around = torch.arange(-REACH, REACH + 1, device=image.device)
     y = (index[:, None] // columns + around).clamp(0, rows - 1)
     x = (index[:, None] % columns + around).clamp(0, columns - 1)
     cells = (y[:, :, None] * columns + x[:, None, :]).flatten(1)  # [I, side^2]
     colours = image.flatten(2)[0][:, cells]  # [3, I, side^2]
-    colours = colours - (1 - light**0.5) * colours.mean(-1, keepdim=True)
     return colours.transpose(0, 1).flatten(1) / (3 * cells.shape[1]) ** 0.5
 
 
-def _principal(patches: Tensor) -> Tensor:
-    """The directions [P, _NUMBERS] in which patches [I, P] differ most."""
+def _principal(patches: Tensor, light: float) -> Tensor:
+    """Filters [_NUMBERS, 3, side, side] for the directions in which patches [I, 3 side^2] differ most, when differences
+    of their mean colours count by `light` (a share)."""
+    side = 2 * REACH + 1
+    without = lambda x: x - (1 - light**0.5) * x.mean(-1, keepdim=True)  # noqa: E731
+    patches = without(patches.unflatten(1, (3, -1))).flatten(1)
     apart = patches - patches.mean(0)
     _, directions = torch.linalg.eigh(apart.T @ apart)
-    return directions[:, -_NUMBERS:]
+    filters = without(directions[:, -_NUMBERS:].T.unflatten(1, (3, -1)))  # the mean's share is taken from what they see
+    return filters.unflatten(-1, (side, side)) / (3 * side**2) ** 0.5
