@@ -5,6 +5,7 @@ from __future__ import annotations
 import bpy
 
 from tests.gui.inside.artist import Artist, Pauses, Point
+from tests.gui.inside.titles import open_panel
 
 _TILE = (50, 60)  # pixels from the upper left corner of the browser to the middle of its first asset
 
@@ -34,6 +35,23 @@ def _first_tile(artist: Artist) -> Point:
 
 def _boxes(artist: Artist) -> list[bpy.types.Object]:
     return [thing for thing in artist.scene.objects if thing.neural_assets.is_box]
+
+
+def browser_opened(artist: Artist) -> Pauses:
+    """The panel's button opens an Asset Browser below the view, at our library; a second click opens no other."""
+    yield from artist.connect()
+    yield from artist.open_sidebar()
+    yield from open_panel(artist, "NEURAL_ASSETS_PT_library")
+    browsers = lambda: [area for _, area in artist.windows_areas("FILE_BROWSER") if area.ui_type == "ASSETS"]  # noqa: E731
+    for _ in range(2):
+        button = yield from artist.find("neural_assets.open_browser")
+        yield from artist.click(button)
+        yield from artist.until(browsers, "an Asset Browser is open", 10)
+        yield 1.5
+    yield from artist.look("opened")
+    (browser,) = browsers()
+    assert browser.spaces.active.params.asset_library_reference == artist.part("assets.library").NAME
+    assert browser.y < artist.area().y and browser.height > 100
 
 
 def asset_dragged(artist: Artist) -> Pauses:
