@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.nn.functional import interpolate
 
 from .assets import AssetView, BackgroundAsset, NeuralAsset
+from .colours import follow_colours
 from .conditions import appearance
 from .device import Pause, never
 from .errors import BoxError, ImageError, SceneError
@@ -175,7 +176,8 @@ def _cut_out(
 
 def _predicted_mask(crop: np.ndarray, share: Tensor, enlarged: float, longest: int) -> np.ndarray:
     """The mask [h, w] bool of an object with probabilities share [h, w] in its crop uint8 [h, w, 3] of the picture."""
-    fitted = follow_edges(share, image_tensor(crop.copy(), share.device)[0], enlarged)
+    image = image_tensor(crop.copy(), share.device)[0]
+    fitted = follow_edges(follow_colours(share, image), image, enlarged)
     return without_outline(solid(fitted.cpu().numpy()), longest)
 
 

@@ -1,4 +1,5 @@
-"""How well `encode` finds objects: IoU of its masks with the truth, with and without the fit to the picture's edges.
+"""How well `encode` finds objects: IoU of its masks with the truth, with and without what the picture's own
+colours and edges say.
 
     python -m model.evaluation.source_masks [--weights FOLDER]
 
@@ -52,11 +53,15 @@ def main() -> None:
     for split in ("unseen_instances", "unseen_families"):
         pairs = source.pairs(source.length(split), SIZE, 0, split=split)
         frames += [side[i : i + 1] for side in (pairs.source, pairs.target) for i in range(len(pairs.task))]
-    plain = mock.patch("model.encoding.follow_edges", lambda share, image, enlarged: share)
-    fitted = [value for frame in frames for value in overlaps(pipe, frame)]
-    with plain:
-        unfitted = [value for frame in frames for value in overlaps(pipe, frame)]
-    for name, values in (("as the network says", unfitted), ("fitted to edges", fitted)):
+    no_edges = mock.patch("model.encoding.follow_edges", lambda share, image, enlarged: share)
+    no_colours = mock.patch("model.encoding.follow_colours", lambda share, image: share)
+    every = lambda: [value for frame in frames for value in overlaps(pipe, frame)]  # noqa: E731
+    found = {"colours and edges": every()}
+    with no_colours:
+        found["edges"] = every()
+        with no_edges:
+            found["as the network says"] = every()
+    for name, values in found.items():
         print(f"{name:20} mean {np.mean(values):.3f}, median {np.median(values):.3f} of {len(values)} objects")
 
 
