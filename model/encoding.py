@@ -150,7 +150,7 @@ def _cut_out(
 ) -> tuple[AssetView, np.ndarray]:  # fmt: skip
     """One object's view, and its mask [H, W] bool in the whole picture."""
     height, width = image.shape[:2]
-    top, bottom, left, right = _crop(rectangle.cpu().numpy(), height, width)
+    top, bottom, left, right = crop_of(rectangle.cpu().numpy(), height, width)
     share, depths = sighting.within(top, bottom, left, right)
     fraction = depths.cpu().numpy()
     window = np.s_[top:bottom, left:right]
@@ -176,9 +176,13 @@ def _cut_out(
 
 def _predicted_mask(crop: np.ndarray, share: Tensor, enlarged: float, longest: int) -> np.ndarray:
     """The mask [h, w] bool of an object with probabilities share [h, w] in its crop uint8 [h, w, 3] of the picture."""
-    image = image_tensor(crop.copy(), share.device)[0]
-    fitted = follow_edges(follow_colours(share, image), image, enlarged)
+    fitted = fitted_share(share, image_tensor(crop.copy(), share.device)[0], enlarged)
     return without_outline(solid(fitted.cpu().numpy()), longest)
+
+
+def fitted_share(share: Tensor, image: Tensor, enlarged: float) -> Tensor:
+    """Probabilities share [h, w] of an object with what the colours and edges of its crop [3, h, w] 0..1 say."""
+    return follow_edges(follow_colours(share, image), image, enlarged)
 
 
 def _rays_through(
@@ -191,7 +195,7 @@ def _rays_through(
     return hit.view(shape).numpy()
 
 
-def _crop(rectangle: np.ndarray, height: int, width: int) -> tuple[int, int, int, int]:
+def crop_of(rectangle: np.ndarray, height: int, width: int) -> tuple[int, int, int, int]:
     """(top, bottom, left, right) in pixels around a 2D box, at least 2 pixels each way."""
     u0, v0, u1, v1 = rectangle
     du, dv = _MARGIN * (u1 - u0) + 1 / width, _MARGIN * (v1 - v0) + 1 / height

@@ -15,12 +15,14 @@ import torch
 from torch import Tensor
 
 from ..carried import Planes, carry
-from ..conditions import batch_sources, denoiser_maps, read_surface
+from ..conditions import Surface, batch_sources, denoiser_maps, read_surface, visible_shares
 from ..data.frames import Frame, Pairs, join
 from ..edits import edit_region, steady_pixels
-from ..geometry import Boxes, Camera, full_precision, pose_tokens_input, relative_pose
+from ..encoding import crop_of, fitted_share
+from ..geometry import Boxes, Camera, boxes_2d, full_precision, pose_tokens_input, relative_pose
 from ..hidden_sides import with_twins
-from ..layers import BoxLayers, box_layers, true_fraction, true_layer
+from ..layers import LAYERS, BoxLayers, box_layers, true_fraction, true_layer
+from ..masks import SURE
 from ..networks import image_to_latents
 from ..parts import Parts
 
@@ -105,8 +107,10 @@ def make_examples(
     generator: torch.Generator,
     corrupt: bool = True,
     precision: Precision = nullcontext,
+    fitted: bool = False,
 ) -> Example:
-    """Examples of pairs; `generator` (CPU) draws the corruption, `precision` is a context for the networks.
+    """Examples of pairs; `generator` (CPU) draws the corruption, `precision` is a context for the networks; fitted:
+    masks follow the picture's colours and edges as at `encode` (object by object, which takes its time).
 
     For `paper`, which does not see them, the carried picture and its maps are left empty.
     """
@@ -121,7 +125,9 @@ def make_examples(
     with precision():
         latents = image_to_latents(parts.autoencoder, target.image, parts.config.patch).float()
     if parts.config.anchored:
-        planes, maps, channels = _carried(parts, source, seen_boxes, target.camera, after, background, precision)
+        planes, maps, channels = _carried(
+            parts, source, seen_boxes, target.camera, after, background, precision, fitted
+        )
         with precision():
             carried_latents = image_to_latents(parts.autoencoder, planes.image, parts.config.patch).float()
     else:
@@ -142,6 +148,7 @@ def _carried(
     after: Boxes,
     background: Tensor,
     precision: Precision,
+    fitted: bool,
 ) -> tuple[Planes, Tensor, Tensor]:
     """Carried picture in planes, its five maps, and the denoiser's maps, with the predicted surface of the source."""
     height, width = source.image.shape[-2:]
@@ -149,7 +156,7 @@ def _carried(
     half = box_layers(source.camera, seen_boxes, height // 2, width // 2)
     with precision():
         outputs = parts.surface(source.image, half.maps)
-    found = read_surface(outputs.float(), full)
+    found = fitted_surface(outputs, full, source, seen_boxes) if fitted else read_surface(outputs.float(), full)
     sources = batch_sources(source.image, found.slot, found.depth, source.camera, seen_boxes, source.ground, background)
     carried = carry(with_twins(sources), camera, after, height, width)
     region = edit_region(source.camera, camera, seen_boxes, after, height, width)
@@ -161,6 +168,26 @@ def _carried(
         torch.cat([carried.maps(), region, steady], 1),
         denoiser_maps(carried, region, layers),
     )
+
+
+def fitted_surface(outputs: Tensor, layers: BoxLayers, source: Frame, boxes: Boxes) -> Surface:
+    """As `read_surface`, with the masks of boxes [B, N] as `encode` would make them of the same outputs."""
+    shares = visible_shares(outputs, layers)[:, :LAYERS]
+    depths = layers.entry + outputs[:, LAYERS + 1 :].float().sigmoid() * (layers.leave - layers.entry)
+    height, width = source.image.shape[-2:]
+    slot = torch.full_like(layers.slot[:, 0], -1)
+    best, depth = torch.full_like(shares[:, 0], SURE), torch.zeros_like(shares[:, 0])
+    rectangles = boxes_2d(source.camera, boxes).cpu().numpy()
+    for frame, number in boxes.present.nonzero().tolist():
+        top, bottom, left, right = crop_of(rectangles[frame, number], height, width)
+        part = (frame, ..., slice(top, bottom), slice(left, right))
+        mine = layers.slot[part] == number
+        fitted = fitted_share((shares[part] * mine).sum(0), source.image[part], 1.0)
+        better = fitted * mine.any(0) > best[part]
+        best[part] = torch.where(better, fitted, best[part])
+        slot[part] = torch.where(better, number, slot[part])
+        depth[part] = torch.where(better, (depths[part] * mine).sum(0), depth[part])
+    return Surface(slot, torch.zeros_like(depth), depth, best)
 
 
 def as_removals(pairs: Pairs) -> Pairs:

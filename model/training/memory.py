@@ -53,18 +53,18 @@ class ExampleMemory:
     ) -> None:
         self.stream, self.parts, self.window, self.seed = stream, parts, window, seed
         self.precision, self.device = precision, device
-        self.kept: dict[tuple[int, int], Example] = {}
-        self.kept_pictures: dict[tuple[int, int], tuple[Tensor, Tensor]] = {}
+        self.kept: dict[tuple[int, ...], Example] = {}
+        self.kept_pictures: dict[tuple[int, ...], tuple[Tensor, Tensor]] = {}
 
     def batch(self, step: int, count: int) -> Example:
         """The batch of `count` examples that belongs to `step`."""
-        return self._example(self.window.draw(step, self.seed), step, count, self.window)
+        return self._example(self.window.draw(step, self.seed), step, count, self.window, False)
 
     def pictures(self, step: int, count: int) -> Pictures:
         """A batch with what the sampler makes of it; the denoiser must be finished before the first call."""
         window = self.window.thinned(PICTURES_SHARE)
         number = window.draw(step, self.seed)
-        example, key = self._example(number, step, count, window), (number, count)
+        example, key = self._example(number, step, count, window, True), (number, count)
         if key not in self.kept_pictures:
             with self.precision():
                 made = sampled_pictures(self.parts, example, step_generator(self.seed + 78, number))
@@ -73,16 +73,16 @@ class ExampleMemory:
         decoded, again = (picture.float() / 255 for picture in self.kept_pictures[key])
         return Pictures(example, decoded, again)
 
-    def _example(self, number: int, step: int, count: int, window: Window) -> Example:
-        key = (number, count)
+    def _example(self, number: int, step: int, count: int, window: Window, fitted: bool) -> Example:
+        key = (number, count, int(fitted))
         if key not in self.kept:
             pairs = self.stream.batch(number, count).to(self.device)
             generator = step_generator(self.seed + 77, number)
-            made = make_examples(pairs, self.parts, generator, precision=self.precision).packed()
+            made = make_examples(pairs, self.parts, generator, precision=self.precision, fitted=fitted).packed()
             self._keep(self.kept, key, made, step, window)
         return self.kept[key].unpacked()
 
-    def _keep(self, kept: dict, key: tuple[int, int], value: object, step: int, window: Window) -> None:
+    def _keep(self, kept: dict, key: tuple[int, ...], value: object, step: int, window: Window) -> None:
         """Remember, and forget what no later step can draw."""
         oldest = window.numbers(step)[0] if window.distinct else key[0]
         for old in [k for k in kept if k[0] < oldest or (not window.distinct and k != key)]:

@@ -60,6 +60,7 @@ def overlap(first: np.ndarray, second: np.ndarray) -> float:
 
 
 def test_a_small_object_is_looked_at_closely(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("model.encoding.follow_colours", lambda share, image: share)  # red would tell it all
     _, truth = picture_with_a_ring()
     near = overlap(predicted_mask(), truth)
     monkeypatch.setattr(looking, "CLOSE_BELOW", 0.0)
