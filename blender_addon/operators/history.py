@@ -5,9 +5,8 @@ from __future__ import annotations
 import bpy
 from bpy.props import BoolProperty, StringProperty
 
-from ..pictures import keeping
+from ..pictures import keeping, stamp_files
 from ..pictures.history import Entry
-from ..pictures.stamp import Stamp
 from ..reference import images
 from .common import Result, sentences
 from .settings import Restores
@@ -104,7 +103,7 @@ class RestorePicture(Restores, _OnEntry):
 
     @sentences
     def execute(self, context: bpy.types.Context) -> Result:
-        return self.restore(context, Stamp.from_file(self.entry(context).path))
+        return self.restore(context, stamp_files.of_file(self.entry(context).path))
 
 
 class OpenPicture(_OnEntry):

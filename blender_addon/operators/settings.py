@@ -1,4 +1,4 @@
-"""Load settings from a picture: what made it comes back into the scene."""
+"""Load settings from a picture, or from the file beside it: what made it comes back into the scene."""
 
 from __future__ import annotations
 
@@ -7,9 +7,15 @@ from pathlib import Path
 import bpy
 from bpy.props import BoolProperty, StringProperty
 
+from ..pictures import stamp_files
 from ..pictures.restoring import restore
 from ..pictures.stamp import Stamp
 from .common import Result, sentences
+
+_ENDINGS = (  # of what Blender writes
+    ".png", ".jpg", ".jpeg", ".exr", ".tif", ".tiff", ".webp", ".avif", ".bmp", ".tga", ".jp2", ".hdr", ".dpx", ".cin",
+    ".rgb", ".mp4", ".mkv", ".mov", ".avi", ".webm", ".ogv", ".mpg", ".json",
+)  # fmt: skip
 
 
 class Restores:
@@ -36,9 +42,14 @@ class LoadSettings(Restores, bpy.types.Operator):
     bl_options = {"REGISTER", "UNDO"}
 
     filepath: StringProperty(
-        name="Picture", description="The picture's file", subtype="FILE_PATH", options={"SKIP_SAVE"}
+        name="Picture",
+        description="The picture's file, or the one beside it; of a video the current frame's settings are taken",
+        subtype="FILE_PATH",
+        options={"SKIP_SAVE"},
     )
-    filter_glob: StringProperty(default="*.png;*.jpg;*.jpeg;*.exr", options={"HIDDEN"})
+    filter_image: BoolProperty(default=True, options={"HIDDEN"})
+    filter_movie: BoolProperty(default=True, options={"HIDDEN"})
+    filter_glob: StringProperty(default=f"*{stamp_files.SUFFIX}", options={"HIDDEN"})
 
     def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> Result:
         if self.filepath:  # dropped onto a view
@@ -48,7 +59,8 @@ class LoadSettings(Restores, bpy.types.Operator):
 
     @sentences
     def execute(self, context: bpy.types.Context) -> Result:
-        return self.restore(context, Stamp.from_file(Path(bpy.path.abspath(self.filepath))))
+        path = Path(bpy.path.abspath(self.filepath))
+        return self.restore(context, stamp_files.of_file(path, context.scene.frame_current))
 
 
 class DroppedSettings(bpy.types.FileHandler):
@@ -57,7 +69,7 @@ class DroppedSettings(bpy.types.FileHandler):
     bl_idname = "NEURAL_ASSETS_FH_settings"
     bl_label = LoadSettings.bl_label
     bl_import_operator = LoadSettings.bl_idname
-    bl_file_extensions = ".png;.jpg;.jpeg;.exr"
+    bl_file_extensions = ";".join(_ENDINGS)
 
     @classmethod
     def poll_drop(cls, context: bpy.types.Context) -> bool:

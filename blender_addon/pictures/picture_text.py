@@ -1,4 +1,4 @@
-"""Texts that pictures carry: in PNG, JPEG and OpenEXR files, the three in which Blender keeps them.
+"""Texts that pictures carry: in PNG, JPEG and OpenEXR files, the three into which Blender writes them.
 
 Blender gives scripts no way to read them. Only the headers are read, never the pixels; whatever is in the file, the
 end is a text, None, or a ProtocolError.
@@ -22,7 +22,7 @@ _MAX_NAME = 256  # bytes of an OpenEXR attribute's name
 
 
 def read_text(path: Path, key: str) -> str | None:
-    """The text with this key in a picture's file, None when it has none; raises ProtocolError."""
+    """A picture's text with this key, None when it has none, as all files of other formats; raises ProtocolError."""
     try:
         with open(path, "rb") as file:
             start = file.read(8)
@@ -34,7 +34,7 @@ def read_text(path: Path, key: str) -> str | None:
         raise _unreadable(path, error.strerror or str(error)) from None
     except (EOFError, ValueError, struct.error, zlib.error):
         raise _unreadable(path, "the file is damaged") from None
-    raise _unreadable(path, "only PNG, JPEG and OpenEXR files keep settings")
+    return None
 
 
 def png_text(key: str, text: str) -> bytes:

@@ -1,20 +1,18 @@
-"""What made a picture, as one text that every file of a picture holds: scene, settings, names and versions.
+"""What made a picture, as one text that is kept in or beside every file of it: scene, settings, names and versions.
 
-The text is JSON of the contract's own values, so that the same picture can be asked for again. PNG, JPEG and OpenEXR
-files keep it; other formats and videos have no place that Blender writes it to.
+The text is JSON of the contract's own values, so that the same picture can be asked for again. `stamp_files` knows
+where it is kept.
 """
 
 from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass, field
-from pathlib import Path
 from typing import Any
 
 from ..protocol.api import RenderSettings, Scene
 from ..protocol.errors import ErrorCode, ProtocolError
 from ..protocol.wire import from_plain
-from .picture_text import read_text
 
 KEY = "Neural Assets"  # of the text in a file
 _FORM = 1  # of the text; a higher one is from a newer add-on
@@ -43,6 +41,14 @@ class Stamp:
         """Raises ProtocolError when the text is none of ours, damaged or from a newer add-on."""
         try:
             values = json.loads(text)
+        except (ValueError, RecursionError) as error:
+            raise damaged(str(error)) from None
+        return cls.from_plain(values)
+
+    @classmethod
+    def from_plain(cls, values: Any) -> Stamp:
+        """Of what JSON makes of the text; raises ProtocolError as `from_text` does."""
+        try:
             if values["form"] > _FORM:
                 raise ProtocolError(ErrorCode.VERSION, "The picture is from a newer add-on.", "Update this one.")
             return cls(
@@ -55,21 +61,9 @@ class Stamp:
                 {str(key): str(version) for key, version in values["versions"].items()},
             )
         except ProtocolError as error:
-            raise _damaged(error.sentence) if error.code is not ErrorCode.VERSION else error from None
+            raise damaged(error.sentence) if error.code is not ErrorCode.VERSION else error from None
         except (TypeError, ValueError, KeyError, AttributeError, RecursionError, OverflowError) as error:
-            raise _damaged(str(error)) from None
-
-    @classmethod
-    def from_file(cls, path: Path) -> Stamp:
-        """Of a picture's file; raises ProtocolError when it has none."""
-        text = read_text(path, KEY)
-        if text is None:
-            raise ProtocolError(
-                ErrorCode.IMAGE,
-                f"'{path.name}' holds no settings of Neural Assets.",
-                "Choose a PNG, JPEG or OpenEXR picture that was rendered with it.",
-            )
-        return cls.from_text(text)
+            raise damaged(str(error)) from None
 
 
 def _positive(number: Any) -> float:
@@ -78,7 +72,8 @@ def _positive(number: Any) -> float:
     return float(number)
 
 
-def _damaged(reason: str) -> ProtocolError:
+def damaged(reason: str) -> ProtocolError:
+    """The sentence for a stamp that cannot be read."""
     return ProtocolError(
         ErrorCode.IMAGE, f"The picture's settings are damaged ({reason[:200].rstrip('.')}).", "Choose another picture."
     )

@@ -21,7 +21,7 @@ from ..protocol.errors import ErrorCode, ProtocolError
 from ..protocol.events import Failed, Picture, Progress, Queued
 from ..protocol.messages import FetchFrame, Render
 from ..scene import posed, reader
-from . import passes, sequences
+from . import passes, sequences, written
 from .canvas import Canvas, Window
 from .frame_files import require_room
 from .viewport import Viewport
@@ -100,7 +100,9 @@ class NeuralAssetsEngine(bpy.types.RenderEngine):
                 evaluated.frame_current,
                 render.pixel_aspect_y / render.pixel_aspect_x,
             )
-            self.get_result().stamp_data_add_field(KEY, stamp.to_text())
+            text = stamp.to_text()
+            self.get_result().stamp_data_add_field(KEY, text)
+            written.finished(text, self.is_animation)
             if not self.is_animation:
                 keeping.render_finished(picture, stamp, film.transparent)
 

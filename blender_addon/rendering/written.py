@@ -1,66 +1,133 @@
-"""A look at every picture file after Blender wrote it: when a disk is full Blender cuts a PNG off and says "Saved"."""
+"""What is done when Blender has written a picture's file.
+
+Every file is looked at: when a disk is full Blender cuts a PNG off and says "Saved". And where a format keeps no texts
+the stamp is written beside the file, for a video when it is finished.
+"""
 
 from __future__ import annotations
 
+import os
 import sys
-import time
 from pathlib import Path
 
 import bpy
 from bpy.app.handlers import persistent
 
+from .. import compat
 from ..identity import ENGINE_ID
+from ..pictures import picture_text, stamp_files
+from ..protocol.errors import ProtocolError
 from .frame_files import is_whole
 
-problem = ""  # which file was cut off last; empty when the last one is whole
-_RECENT = 10.0  # seconds
+problem = ""  # what is wrong with the file that was written last, or with its settings; empty when all is well
+_made: tuple[str, bool] | None = None  # of the render that is to be written: its stamp, and whether it is a frame
+_video: Path | None = None  # the video at work
+_frames: list[str] = []  # the stamps of the frames that are in it
+
+
+def finished(stamp: str, is_animation: bool) -> None:
+    """The engine has finished a picture; Blender will write it, if it does, in the same thread."""
+    global _made
+    _made = stamp, is_animation
+
+
+@persistent
+def _begin(scene: bpy.types.Scene, *_: object) -> None:
+    """Before a still or an animation: nothing of an earlier one is left."""
+    global _made, _video
+    _made, _video = None, None
+    _frames.clear()
 
 
 @persistent
 def _look(scene: bpy.types.Scene, *_: object) -> None:
-    """After a file was written, in whatever thread renders."""
-    global problem
-    if scene.render.engine != ENGINE_ID:
+    """After a file, or a frame of a video, was written; in whatever thread renders."""
+    global _made, _video
+    if scene.render.engine != ENGINE_ID or _made is None:
         return
-    cut_off = next((path for path in _paths(scene) if _is_new(path) and not is_whole(path)), None)
-    problem = ""
-    if cut_off is not None:
-        problem = f"The file '{cut_off}' is cut off: its disk is full. Make room, and save the picture again."
-    if problem and bpy.app.background:
-        print(f"Neural Assets: {problem}", file=sys.stderr)
-    elif problem:
+    (stamp, is_animation), _made = _made, None
+    if compat.is_video(scene.render.image_settings):
+        _video = _video or _frame_path(scene)
+        _frames.append(stamp)
+        return
+    path = _frame_path(scene) if is_animation else _still_path(scene)
+    words = ""
+    if path is not None and not is_whole(path):
+        words = f"The file '{path}' is cut off: its disk is full. Make room, and save the picture again."
+    elif path is not None and scene.render.image_settings.file_format not in picture_text.FORMATS:
+        words = _keep(path, [stamp])
+    _say(words, repeated=not is_animation)
+
+
+@persistent
+def _end(scene: bpy.types.Scene, *_: object) -> None:
+    """After the last frame, or where Escape was pressed: the video is whole."""
+    if _video is not None:
+        _say(_keep(_video, _frames), repeated=True)
+    _begin(scene)
+
+
+def _keep(path: Path, stamps: list[str]) -> str:
+    """Write the stamps beside a file; returns what went wrong."""
+    try:
+        stamp_files.write_beside(path, stamps)
+    except ProtocolError as error:
+        return str(error)
+    return ""
+
+
+def _frame_path(scene: bpy.types.Scene) -> Path:
+    """Where the current frame of an animation goes, or all of a video."""
+    return Path(bpy.path.abspath(scene.render.frame_path(frame=scene.frame_current)))
+
+
+def _still_path(scene: bpy.types.Scene) -> Path | None:
+    """Where a still went, which Blender does not tell: it replaces or adds the format's ending, or leaves the name."""
+    render = scene.render
+    name, ending = render.filepath, render.file_extension if render.use_file_extension else ""
+    if "#" not in name:  # what stands in braces is filled in for frames, whose number comes last
+        name = render.frame_path(frame=0).removesuffix(ending).removesuffix("0000")
+    name = bpy.path.abspath(name)
+    names = (name, os.path.splitext(name)[0] + ending, name + ending, f"{name}Untitled{ending}")  # the last in a folder
+    found = [Path(each) for each in names if os.path.exists(each) and not os.path.isdir(each)]
+    return max(found, key=lambda each: each.stat().st_mtime_ns, default=None)
+
+
+def _say(words: str, repeated: bool) -> None:
+    """In the panel and as a pop-up, as Blender's own errors are; for frames the same words only once."""
+    global problem
+    is_news, problem = bool(words) and (repeated or words != problem), words
+    if is_news and bpy.app.background:
+        print(f"Neural Assets: {words}", file=sys.stderr)
+    elif is_news:
         bpy.app.timers.register(_tell, first_interval=0.1)
 
 
-def _paths(scene: bpy.types.Scene) -> list[Path]:
-    """Where a still or a frame of an animation goes: Blender does not tell which of them it wrote."""
-    render = scene.render
-    still = bpy.path.abspath(render.filepath)
-    if render.use_file_extension and not still.endswith(render.file_extension):
-        still += render.file_extension
-    return [Path(still), Path(bpy.path.abspath(render.frame_path(frame=scene.frame_current)))]
-
-
-def _is_new(path: Path) -> bool:
-    try:
-        return time.time() - max(path.stat().st_mtime, path.lstat().st_mtime) < _RECENT
-    except OSError:
-        return False
-
-
 def _tell() -> None:
-    """In the main thread: a pop-up, as Blender's own errors are."""
+    """In the main thread."""
     words = problem
 
     def draw(popup: bpy.types.UIPopupMenu, context: bpy.types.Context) -> None:
         popup.layout.label(text=words)
 
-    bpy.context.window_manager.popup_menu(draw, title="The picture was not saved", icon="ERROR")
+    bpy.context.window_manager.popup_menu(draw, title="Not everything was saved", icon="ERROR")
+
+
+def _handlers() -> list[tuple[list, object]]:
+    calls = bpy.app.handlers
+    return [
+        (calls.render_init, _begin),
+        (calls.render_write, _look),
+        (calls.render_complete, _end),
+        (calls.render_cancel, _end),
+    ]
 
 
 def register() -> None:
-    bpy.app.handlers.render_write.append(_look)
+    for handlers, call in _handlers():
+        handlers.append(call)
 
 
 def unregister() -> None:
-    bpy.app.handlers.render_write.remove(_look)
+    for handlers, call in _handlers():
+        handlers.remove(call)

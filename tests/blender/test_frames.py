@@ -188,7 +188,7 @@ def test_a_video_has_all_frames(scene, server, animation):
     for n in range(5):
         server.answer("render", Say(flat_picture(96, 64, (40 * n, 100, 200 - 40 * n))))
     bpy.ops.render.render(animation=True)
-    (video,) = animation.iterdir()
+    (video,) = animation.glob("*.mp4")
     clip = bpy.data.movieclips.load(str(video))
     assert clip.frame_duration == 5 and tuple(clip.size) == (96, 64)
 

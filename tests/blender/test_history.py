@@ -32,7 +32,7 @@ def noise(seed: int = 0, side: int = 256, channels: int = 3) -> np.ndarray:
 def test_a_kept_picture_has_its_pixels_and_its_stamp(addon, history, stamp, channels):  # noqa: F811
     entry = history.keep(noise(1, 33, channels), stamp, NOW)
     assert (addon("pictures.history").pixels_of(entry.path) == noise(1, 33, channels)).all()
-    assert addon("pictures.stamp").Stamp.from_file(entry.path) == stamp
+    assert addon("pictures.stamp_files").of_file(entry.path) == stamp
     assert (entry.kind, entry.pinned, entry.time) == ("render", False, NOW)
 
 

@@ -1,4 +1,4 @@
-"""What made a picture is in its file, and comes back from it."""
+"""What made a picture is in its file, and comes back from it. What lies beside files: test_stamp_files.py."""
 
 from __future__ import annotations
 
@@ -15,11 +15,10 @@ import pytest
 from server.protocol.limits import MAX_BOXES, MAX_NAME
 
 from .conftest import part
-from .drawing import shown
 
 PNG = b"\x89PNG\r\n\x1a\n"
 FORMATS = {"PNG": "png", "JPEG": "jpg", "OPEN_EXR": "exr", "OPEN_EXR_MULTILAYER": "exr"}
-OTHER_FORMATS = {"TIFF": "tif", "WEBP": "webp", "BMP": "bmp"}
+OTHER_FORMATS = {"TIFF": "tif", "WEBP": "webp", "BMP": "bmp", "TARGA": "tga", "HDR": "hdr"}
 
 
 def rendered(scene, file_format: str = "PNG") -> Path:
@@ -58,27 +57,11 @@ def test_every_format_that_keeps_texts_holds_what_was_asked_for(addon, scene, se
     box("Stühl", "chair").neural_assets.asset_name = "Rot 椅子"
     scene.neural_assets.seed, scene.neural_assets.background = 41, "room"
     scene.frame_set(9)
-    found = addon("pictures.stamp").Stamp.from_file(rendered(scene, file_format))
+    found = addon("pictures.stamp_files").of_file(rendered(scene, file_format))
     (request,) = server.wait_for("render")
     assert asdict(found.scene) == asdict(request.scene) and asdict(found.settings) == asdict(request.settings)
     assert found.names == {"chair": "Rot 椅子", "room": ""} and (found.frame, found.view) == (9, False)
     assert {"addon", "blender", "protocol", "server"} <= set(found.versions)
-
-
-@pytest.mark.parametrize("file_format", OTHER_FORMATS)
-def test_files_that_keep_no_texts_are_told_before_and_after(addon, scene, server, box, file_format):
-    box()
-    path = rendered(scene, file_format)
-    with pytest.raises(RuntimeError, match="only PNG, JPEG and OpenEXR files keep settings"):
-        bpy.ops.neural_assets.load_settings(filepath=str(path))
-    assert "Only PNG, JPEG and OpenEXR" in shown(addon("panels.picture").OutputInSidebar)
-
-
-@pytest.mark.parametrize("file_format", FORMATS)
-def test_of_those_that_do_nothing_is_said(addon, scene, server, box, file_format):
-    box()
-    rendered(scene, file_format)
-    assert "OpenEXR" not in shown(addon("panels.picture").OutputInSidebar)
 
 
 def test_every_frame_of_an_animation_has_its_own(addon, scene, server, box, tmp_path):
@@ -89,7 +72,7 @@ def test_every_frame_of_an_animation_has_its_own(addon, scene, server, box, tmp_
     scene.neural_assets.seed, scene.neural_assets.noise = 5, "FRAME"
     scene.frame_end, scene.frame_step, scene.render.filepath = 3, 2, str(tmp_path / "f_")
     bpy.ops.render.render(animation=True)
-    found = [addon("pictures.stamp").Stamp.from_file(tmp_path / f"f_000{n}.png") for n in (1, 3)]
+    found = [addon("pictures.stamp_files").of_file(tmp_path / f"f_000{n}.png") for n in (1, 3)]
     assert [s.settings.seed for s in found] == [6, 8] and [s.frame for s in found] == [1, 3]
     assert [s.scene.placements[0].box.pose[3] for s in found] == pytest.approx([0, 2])
 
@@ -99,7 +82,7 @@ def test_a_render_that_failed_is_not_stamped_on_the_next(addon, scene, server, b
     scene.neural_assets.seed = 1
     path = rendered(scene)
     scene.neural_assets.seed = 2
-    assert addon("pictures.stamp").Stamp.from_file(rendered(scene)).settings.seed == 2 and path.exists()
+    assert addon("pictures.stamp_files").of_file(rendered(scene)).settings.seed == 2 and path.exists()
 
 
 def test_the_largest_stamp_fits_into_a_jpegs_comment(addon, stamp):
@@ -194,8 +177,6 @@ def test_texts_are_found(addon, tmp_path, make):
 @pytest.mark.parametrize(
     ("make", "words"),
     [
-        (lambda chunk: b"", "only PNG, JPEG and OpenEXR"),
-        (lambda chunk: b"GIF89a........", "only PNG, JPEG and OpenEXR"),
         (lambda chunk: PNG, "damaged"),
         (lambda chunk: _png(chunk(b"tEXt", b"Key\0Text")[:-6]), "damaged"),
         (lambda chunk: _png(chunk(b"tEXt", b"Key\0Text")[:-1] + b"?"), "damaged"),
@@ -211,11 +192,17 @@ def test_texts_are_found(addon, tmp_path, make):
         (lambda chunk: b"v/1\x01\2\0\0\0a\0string\0\xff\xff\xff\xff", "damaged"),
     ],
 )
-def test_damaged_and_other_files_are_refused(addon, tmp_path, make, words):
+def test_damaged_files_are_refused(addon, tmp_path, make, words):
     path = tmp_path / "a.picture"
     path.write_bytes(make(addon("pictures.picture_text").png_chunk))
     with pytest.raises(ValueError, match=words):
         addon("pictures.picture_text").read_text(path, "Key")
+
+
+@pytest.mark.parametrize("content", [b"", b"GIF89a........", b"II*\0"])
+def test_other_files_have_no_text(addon, tmp_path, content):
+    (tmp_path / "a.picture").write_bytes(content)
+    assert addon("pictures.picture_text").read_text(tmp_path / "a.picture", "Key") is None
 
 
 def test_a_huge_packed_text_does_not_fill_the_memory(addon, tmp_path):
@@ -366,7 +353,7 @@ def test_what_keyframes_will_undo_and_what_was_added_is_said(addon, scene, furni
     lamp.keyframe_insert("location", frame=1)
     scene.camera.keyframe_insert("location", frame=1)
     bpy.data.objects["Chair"].name = "Sessel"
-    stamp = addon("pictures.stamp").Stamp.from_file(path)
+    stamp = addon("pictures.stamp_files").of_file(path)
     restored = addon("pictures.restoring").restore(bpy.context, stamp, boxes=True, camera=True, settings=True)
     assert restored.made == ("Chair",) and set(restored.keyed) == {"Lamp", "Camera"} and restored.others == ("Sessel",)
     assert restored.words.startswith("Restored. Added: Chair. Animated, so that the next frame moves them again:")
