@@ -56,13 +56,14 @@ def draw(scene: Scene, settings: RenderSettings) -> Picture:
     width, height = settings.width, settings.height
     picture = Image.new("RGB", (width, height), BACKGROUND)
     index = Image.new("I", (width, height), 0)
-    depth = np.zeros((height, width), np.float32)
+    distance = np.zeros(len(scene.placements) + 1, np.float32)  # of each box's middle; the first one is nothing's
     faces = []
     for number, placement in enumerate(scene.placements):
         corners, points = _seen(scene.camera, placement.box)
         if (corners[:, 2] < NEAR).any():
             continue
         points = points * (width, height)
+        distance[number + 1] = corners[:, 2].mean()
         for face, light in FACES:
             colour = tuple(round(light * part) for part in BOXES.get(placement.asset, OTHERS))
             away = float(np.linalg.norm(corners[list(face)].mean(0)))
@@ -73,7 +74,8 @@ def draw(scene: Scene, settings: RenderSettings) -> Picture:
         numbers.polygon(polygon, fill=number + 1)
     image = np.array(picture)
     mark.write(image, scene, settings.steps)
-    return Picture(0, image, (np.array(index) - 1).astype(np.int16), depth, seed=settings.seed)
+    slots = np.array(index)
+    return Picture(0, image, (slots - 1).astype(np.int16), distance[slots], seed=settings.seed)
 
 
 def _seen(camera: Camera, box: Box) -> tuple[np.ndarray, np.ndarray]:

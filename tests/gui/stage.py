@@ -9,11 +9,13 @@ from __future__ import annotations
 import json
 import secrets
 import shutil
+import socket
 import threading
 from multiprocessing.connection import Connection, Listener
 from pathlib import Path
 
 import numpy as np
+import zmq
 from PIL import Image
 
 from server.fake import Say
@@ -39,6 +41,7 @@ class Stage:
         self.out = out
         self.server = BoxServer().start()
         self.source: FileSource | None = None
+        self.other: BoxServer | None = None
         self.key = secrets.token_bytes(16)
         self._listener = Listener(("127.0.0.1", 0), authkey=self.key)
         threading.Thread(target=self._serve, daemon=True).start()
@@ -50,6 +53,8 @@ class Stage:
     def close(self) -> None:
         self._listener.close()
         self.server.stop()
+        if self.other is not None:
+            self.other.stop()
 
     # --- the server ---
 
@@ -98,6 +103,26 @@ class Stage:
         """What came of this kind so far: digest, steps, width, height where it has a scene, else whom it is about."""
         found = [request for request in list(self.server.requests) if request.kind == kind]
         return [_plain(request) for request in found]
+
+    def another_computer(self, folder: str) -> str:
+        """The address of a second server, as other computers see it, with keys of which the client's are put into the
+        folder; empty where this computer has no network."""
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+            try:
+                probe.connect(("192.0.2.1", 9))  # sends nothing
+            except OSError:
+                return ""
+            host = probe.getsockname()[0]
+        (server_public, server_secret), (public, secret) = zmq.curve_keypair(), zmq.curve_keypair()
+        for name, key in (("server.public", server_public), ("client.public", public), ("client.secret", secret)):
+            Path(folder, name).write_bytes(key)
+        self.other = BoxServer()
+        self.other.host, self.other.secret = host, server_secret
+        return self.other.start().address
+
+    def other_key(self, folder: str) -> None:
+        """In the folder lies the key of a server that is none."""
+        Path(folder, "server.public").write_bytes(zmq.curve_keypair()[0])
 
     # --- another program ---
 
@@ -193,7 +218,11 @@ def _different(first: np.ndarray, second: np.ndarray) -> np.ndarray:
 def _plain(request: object) -> dict:
     scene, settings = getattr(request, "scene", None), getattr(request, "settings", None)
     if scene is None or settings is None:
-        return {name: getattr(request, name) for name in ("target", "job", "first", "second") if hasattr(request, name)}
+        return {
+            name: getattr(request, name)
+            for name in ("target", "job", "first", "second", "names")
+            if hasattr(request, name)
+        }
     return {
         "digest": mark.digest(scene), "steps": settings.steps, "width": settings.width, "height": settings.height,
         "boxes": [placement.name for placement in scene.placements],

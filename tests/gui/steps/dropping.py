@@ -8,10 +8,13 @@ import shutil
 import bpy
 
 from tests.blender.stores import asset_bytes
-from tests.gui.inside.artist import Artist, Pauses, Point
+from tests.gui.inside.artist import F12, Artist, Pauses, Point
+from tests.gui.inside.titles import open_panel
 from tests.gui.steps.picture import PHOTO
+from tests.gui.steps.rendering import Ends
 
 _FILE = (60, 42)  # pixels from the upper left corner of the list to its first file
+_ROW = 20  # and from one to the next
 
 
 def _browser(artist: Artist) -> Pauses:
@@ -114,3 +117,40 @@ def settings_dropped(artist: Artist) -> Pauses:
     yield from artist.key("ctrl+z")
     yield from artist.until(lambda: scene().neural_assets.seed == 3, "one step back")
     assert abs(scene().objects["Left"].location.x - 0.2) < 1e-6
+
+
+def settings_beside_dropped(artist: Artist) -> Pauses:
+    """Frames in a format without texts have their settings beside them; a frame that is dropped brings them back, and
+    so does the file beside it."""
+    yield from artist.table()
+    yield from artist.connect()
+    folder = artist.out / artist.step
+    scene = lambda: artist.scene  # noqa: E731
+    box = lambda: scene().objects["Left"]  # noqa: E731
+    scene().render.image_settings.file_format, scene().render.filepath = "TIFF", str(folder / "frame_")
+    scene().frame_end, scene().neural_assets.background = 1, ""  # its picture takes the panel's room
+    yield from artist.open_sidebar()
+    yield from open_panel(artist, "NEURAL_ASSETS_PT_picture_output", within="NEURAL_ASSETS_PT_picture")
+    yield from artist.find("neural_assets.load_settings")  # the mouse scrolls down to it
+    yield from artist.look("panel")
+    ends = Ends()
+    yield from artist.move(artist.place_of((0.0, 0.0, 0.0)))
+    yield from artist.key(f"ctrl+{F12}")
+    yield from artist.until(lambda: ends.told, "the animation ends")
+    names = sorted(path.name for path in folder.iterdir())
+    assert names == ["frame_0001.tif", "frame_0001.tif.neural_assets.json"], names
+    artist.space().show_region_ui = False
+    yield from _browser(artist)
+    for row, name in enumerate(("picture", "beside")):
+        box().location.x = 0.2
+        with artist.in_view():
+            bpy.ops.ed.undo_push(message="Moved")
+        x, y = _first_file(artist)
+        yield from artist.drag((x, y + row * _ROW), artist.place_of((0, 0, 1)), steps=20)
+        yield 1.0
+        yield from artist.look(name)
+        if name == "picture":
+            yield from artist.key("s")  # Load settings from picture; for the other file there is nothing to choose
+        yield from artist.until(lambda: box().location.x < -0.99, f"the box is where it was, from the {name}", 10)
+    yield 0.5
+    yield from artist.look("back")

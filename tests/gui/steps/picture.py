@@ -226,3 +226,29 @@ def view_added(artist: Artist) -> Pauses:
     yield from artist.move(artist.within_picture(0.1, 0.1, 0.9, 0.9)[:2])
     yield from artist.key("ctrl+z")
     yield from artist.until(lambda: carried() == "asset-Cup", "one step back")
+
+
+def one_encoded_again(artist: Artist) -> Pauses:
+    """The button in a box's line encodes that one alone; the other box and the background stay; Ctrl-Z goes back."""
+    yield from _boxes_to_encode(artist)
+    scene = lambda: artist.scene  # noqa: E731
+    carried = lambda: [scene().objects[name].neural_assets.asset for name in ("Cup", "Jug")]  # noqa: E731
+    with artist.in_view():
+        bpy.ops.neural_assets.encode("INVOKE_DEFAULT")
+    yield from artist.until(lambda: carried() == ["asset-Cup", "asset-Jug"], "the boxes carry assets")
+    background = scene().neural_assets.background
+    assert background
+    yield from artist.open_sidebar()
+    yield from open_panel(artist, "NEURAL_ASSETS_PT_reference")
+    button = yield from artist.find('box="Cup"', columns=(0.83,))
+    yield from artist.look("before")
+    artist.stage.encode_as("cup-again")
+    yield from artist.click(button)
+    yield from artist.until(lambda: carried() == ["cup-again", "asset-Jug"], "the cup alone carries another", 10)
+    assert [request["names"] for request in artist.stage.requests("encode")] == [["Cup", "Jug"], ["Cup"]]
+    assert scene().neural_assets.background == background
+    yield 1.0
+    yield from artist.look("again")
+    yield from artist.move(artist.within_picture(0.1, 0.1, 0.9, 0.9)[:2])
+    yield from artist.key("ctrl+z")
+    yield from artist.until(lambda: carried() == ["asset-Cup", "asset-Jug"], "one step back")

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import bpy
+import numpy as np
 
+from tests.blender import exr
+from tests.gui.colours import BOXES
 from tests.gui.inside.artist import F12, Artist, Pauses
+from tests.gui.inside.titles import open_panel
 
 
 class Ends:
@@ -52,3 +56,75 @@ def still_stopped(artist: Artist) -> Pauses:
     yield from artist.key("Escape")
     yield from artist.until(lambda: ends.told, "the render ends", seconds=3)
     assert ends.told == ["cancel"]
+
+
+def still_with_passes(artist: Artist) -> Pauses:
+    """A border drawn with Ctrl-B, Transparent and the passes ticked, F12: all of it is in the picture."""
+    yield from artist.table()
+    yield from artist.connect()
+    artist.space().region_3d.view_perspective = "CAMERA"
+    yield from artist.open_sidebar()
+    yield from open_panel(artist, "NEURAL_ASSETS_PT_picture_film", within="NEURAL_ASSETS_PT_picture")
+    field = yield from artist.find("render.film_transparent", columns=(0.5, 0.7))
+    yield from artist.click(field)
+    yield from artist.until(lambda: artist.scene.render.film_transparent, "the film is transparent", 10)
+    artist.area(kind="PROPERTIES").spaces.active.context = "VIEW_LAYER"
+    yield 0.5
+    for name in ("use_pass_z", "use_pass_object_index"):
+        field = yield from artist.find(name, "WINDOW", kind="PROPERTIES", columns=(0.5, 0.6))
+        yield from artist.click(field)
+        wanted = lambda name=name: getattr(artist.scene.view_layers[0], name)  # noqa: E731
+        yield from artist.until(wanted, f"{name} is ticked", 10)
+    yield from artist.look("ticked")
+    left, top, right, bottom = artist.within_picture(0.1, 0.2, 0.5, 0.9)
+    yield from artist.move((left, top))
+    yield from artist.key("ctrl+b")
+    yield from artist.hand("mousedown", 1)
+    yield from artist.glide((left, top), (right, bottom))
+    yield from artist.hand("mouseup", 1)
+    render = lambda: artist.scene.render  # noqa: E731
+    yield from artist.until(lambda: render().use_border, "the border is drawn", 10)
+    yield from artist.look("border")
+    ends = Ends()
+    yield from artist.key(F12)
+    yield from artist.until(lambda: ends.told, "the render ends")
+    assert ends.told == ["complete"]
+    yield from _in_image_editor(artist)
+    yield from artist.look("rendered")
+
+    settings = render().image_settings
+    if hasattr(settings, "media_type"):
+        settings.media_type = "MULTI_LAYER_IMAGE"
+    settings.file_format, settings.color_depth, settings.exr_codec = "OPEN_EXR_MULTILAYER", "32", "NONE"
+    file = artist.out / f"{artist.step}.exr"
+    bpy.data.images["Render Result"].save_render(str(file))
+    channels = {name.partition(".")[2]: values for name, values in exr.channels(file).items()}
+    alpha, depth = channels["Combined.A"], channels["Depth.Z"]
+    index = next(values for name, values in channels.items() if name.startswith(("Object Index", "IndexOB")))
+    height, width = alpha.shape
+    assert (width, height) == (render().resolution_x, render().resolution_y), "Crop to Border is off"
+    inside = np.zeros((height, width), bool)
+    rows = [round((1 - part) * height) for part in (render().border_max_y, render().border_min_y)]
+    columns = [round(part * width) for part in (render().border_min_x, render().border_max_x)]
+    inside[rows[0] + 1 : rows[1] - 1, columns[0] + 1 : columns[1] - 1] = True
+    seen = alpha == 1
+    assert 0.05 < seen.mean() < 0.4, "the left box alone"
+    assert not alpha[:, columns[1] + 1 :].any() and set(np.unique(alpha)) == {0, 1}
+    assert (seen & inside == (index == 1) & inside).all() and not (index == 2).any()
+    eye = artist.scene.camera.matrix_world.inverted() @ artist.scene.objects["Left"].matrix_world.translation
+    assert abs(float(np.median(depth[seen])) + eye.z) < 0.3, "in front of the camera by as much as the box is"
+    assert (depth[inside & ~seen] >= 1e9).all()
+    front = max(channels[f"Combined.{letter}"][seen].max() for letter in "RGB")
+    assert abs(front - 1.0) < 1e-3 and BOXES["chair"][0] == 255
+
+
+def _in_image_editor(artist: Artist) -> Pauses:
+    """The render result where the 3D view was, whole."""
+    area = artist.area()
+    area.ui_type = "IMAGE_EDITOR"
+    yield 0.5
+    artist.area(kind="IMAGE_EDITOR").spaces.active.image = bpy.data.images["Render Result"]
+    yield 0.3
+    with artist.in_view(kind="IMAGE_EDITOR"):
+        bpy.ops.image.view_all(fit_view=True)
+    yield 0.7
