@@ -116,7 +116,7 @@ class OutputInSidebar(_Sub):
             files.prop(render, "use_placeholder")
             column.operator("neural_assets.render_missing", icon="RENDER_ANIMATION")
         if render.image_settings.file_format not in picture_text.FORMATS:
-            sentence(column, context, "This format holds no settings: they go into a small file beside it.", "INFO")
+            sentence(column, context, "The settings go into a small file beside it.", "INFO")
         column.operator("neural_assets.load_settings", icon="FILE_IMAGE")
 
 
