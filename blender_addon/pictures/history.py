@@ -6,6 +6,7 @@ So nothing can disagree with the files, and several Blenders may share the folde
 
 from __future__ import annotations
 
+import os
 import re
 import struct
 import zlib
@@ -51,12 +52,12 @@ class History:
     def entries(self) -> list[Entry]:
         """Newest first; other files are left out."""
         found = []
-        for path in self.folder.glob("*.png") if self.folder.is_dir() else ():
-            if match := _NAME.fullmatch(path.name):
-                try:
-                    found.append(Entry(match[1], path, match[2], match[3] is not None, path.stat().st_size))
-                except OSError:
-                    continue  # another Blender has just deleted it
+        with suppress(FileNotFoundError), os.scandir(self.folder) as files:
+            for file in files:
+                if match := _NAME.fullmatch(file.name):
+                    with suppress(OSError):  # another Blender has just deleted it
+                        size = file.stat().st_size
+                        found.append(Entry(match[1], self.folder / file.name, match[2], match[3] is not None, size))
         return sorted(found, key=lambda entry: entry.id, reverse=True)
 
     def get(self, name: str) -> Entry:

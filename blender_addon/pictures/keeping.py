@@ -1,7 +1,8 @@
 """The history in Blender: finished pictures go into it beside the work, and the panel's list follows it.
 
-A thread of its own writes the files, so that neither a render nor the view waits for the disk. It never touches
-Blender; the timer of the main thread looks whether the list has to be read again.
+A thread of its own writes the files and reads the folder, so that neither a render nor the view waits for the disk. It
+never touches Blender; the timer of the main thread looks whether the list has to follow, and changes only those of its
+lines that differ: there may be thousands.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import queue
 import threading
 from collections.abc import Callable
-from datetime import datetime
+from datetime import date, datetime
 
 import bpy
 import bpy.utils.previews
@@ -31,6 +32,10 @@ problem = ""  # why the last picture was not kept
 _jobs: queue.SimpleQueue[Callable[[], object] | None] = queue.SimpleQueue()
 _thread: threading.Thread | None = None
 _changed = threading.Event()  # the folder is not what the list shows
+_entries: list[Entry] | None = None  # what the thread found in the folder; None when that is old
+_reading = threading.Lock()  # of the folder by the thread
+_listed: list[Entry] = []  # what the list shows
+_listed_on = date.min  # the words of a line depend on the day
 _icons: bpy.utils.previews.ImagePreviewCollection | None = None
 _history: History | None = None
 _keeps_views = True
@@ -103,6 +108,9 @@ def keep(pixels: np.ndarray, stamp: Stamp) -> str:
 
 def changed() -> None:
     """The folder was changed by an operator: the list follows at once."""
+    global _entries
+    with _reading:
+        _entries = None
     _changed.set()
     sync()
 
@@ -123,16 +131,34 @@ def sync() -> None:
     manager = bpy.context.window_manager
     items, chosen = manager.neural_assets_history, selected(bpy.context)
     was_newest = manager.neural_assets_history_index == 0
-    entries = history().entries()
-    items.clear()
-    for entry in entries:
-        item = items.add()
-        item.name, item.words, item.kind = entry.id, words(entry), entry.kind
-        item.pinned, item.path = entry.pinned, str(entry.path)
+    entries = _entries if _entries is not None else history().entries()
+    _list(items, entries)
     ids = [entry.id for entry in entries]
     manager.neural_assets_history_index = 0 if was_newest or chosen not in ids else ids.index(chosen)
     _forget_icons({*ids[:_ICONS], chosen} & set(ids))
     session.redraw_panels()
+
+
+def _list(items: bpy.types.CollectionProperty, entries: list[Entry]) -> None:
+    """Let the list's lines be these, both newest first."""
+    global _listed, _listed_on
+    if len(items) != len(_listed):  # another file's
+        items.clear()
+        _listed = []
+    there, same_day = {entry.id for entry in entries}, date.today() == _listed_on
+    for index in reversed(range(len(_listed))):
+        if _listed[index].id not in there:
+            items.remove(index)
+    known = {entry.id: entry.pinned for entry in _listed}
+    for index, entry in enumerate(entries):
+        if entry.id not in known:
+            items.add()
+            items.move(len(items) - 1, index)
+        if not same_day or known.get(entry.id) is not entry.pinned:
+            item = items[index]
+            item.name, item.words, item.kind = entry.id, words(entry), entry.kind
+            item.pinned, item.path = entry.pinned, str(entry.path)
+    _listed, _listed_on = entries, date.today()
 
 
 def selected(context: bpy.types.Context) -> str:
@@ -181,12 +207,14 @@ def _do(job: Callable[[], object]) -> None:
 
 def _work() -> None:
     """The thread: one job after the other until None comes."""
-    global problem
+    global problem, _entries
     while (job := _jobs.get()) is not None:
         try:
             job()
         except ProtocolError as error:
             problem = str(error)
+        with _reading:
+            _entries = history().entries()
         _changed.set()
 
 
@@ -204,6 +232,8 @@ _watch = _Watch()
 @persistent
 def _after_load(*_: object) -> None:
     """Another file has a list of its own."""
+    global _listed
+    _listed = []
     _changed.set()
 
 

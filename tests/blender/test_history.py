@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -149,6 +150,41 @@ def test_a_finished_still_is_in_the_list_with_its_thumbnail(addon, kept, stamp):
     assert (item.name, item.kind, item.path) == (entry.id, "render", str(entry.path))
     addon("pictures.keeping").icon(item)
     assert entry.id in addon("pictures.keeping")._icons
+
+
+def test_only_lines_that_differ_are_written(addon, kept, stamp, monkeypatch):  # noqa: F811
+    """The list may have thousands of pictures, and one more comes with every rest of the view."""
+    keeping, manager, written = addon("pictures.keeping"), bpy.context.window_manager, []
+    for n in range(12):
+        keeping.keep(noise(n, 16), stamp)
+    entries = kept()
+    words = keeping.words
+    monkeypatch.setattr(keeping, "words", lambda entry: (written.append(entry.id), words(entry))[1])
+    keeping.keep(noise(12, 16), stamp)
+    newest = kept()[0].id
+    assert written == [newest]
+    keeping.history().delete(entries[3].id)
+    keeping.history().pin(entries[5].id, True)
+    keeping.changed()
+    assert written == [newest, entries[5].id]
+    lines = [(item.name, item.pinned, item.path) for item in manager.neural_assets_history]
+    assert lines == [(entry.id, entry.pinned, str(entry.path)) for entry in kept()] and len(lines) == 12
+    bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True)
+    keeping.sync()
+    assert [item.name for item in bpy.context.window_manager.neural_assets_history] == [name for name, *_ in lines]
+
+
+def test_the_thread_reads_the_folder(addon, kept, stamp, monkeypatch):  # noqa: F811
+    keeping, read = addon("pictures.keeping"), []
+    entries = addon("pictures.history").History.entries
+    monkeypatch.setattr(
+        addon("pictures.history").History, "entries",
+        lambda self: (read.append(threading.current_thread() is threading.main_thread()), entries(self))[1],
+    )  # fmt: skip
+    keeping.keep(golden(), stamp)
+    keeping.flush()
+    keeping.sync()
+    assert len(bpy.context.window_manager.neural_assets_history) == 1 and read and not any(read)
 
 
 def test_thumbnails_in_memory_are_few(addon, kept, stamp, monkeypatch):  # noqa: F811
