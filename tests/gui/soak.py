@@ -70,9 +70,11 @@ def find_faults(report: Report, figures: dict):
     if len(memory) > 4 and (grown := growth(memory)) > GROWTH:
         yield f"memory grew by {grown:.1%}"
     for state in AWAY:
-        work = figures.get("times", {}).get("states", {}).get(state, {}).get("work")
+        times = figures.get("times", {})
+        work = times.get("states", {}).get(state, {}).get("work")
         if work and work[-1]:
-            yield f"the add-on worked for more than 16 ms at a stretch, {work[-1]} times while the server was {state}"
+            where = ", ".join(times["over"][state])
+            yield f"{work[-1]} calls of {where} worked for more than 16 ms while the server was {state}"
 
 
 def show(report: Report, figures: dict) -> None:

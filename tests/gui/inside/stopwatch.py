@@ -85,7 +85,7 @@ class Stopwatch:
 
     def told(self) -> dict:
         """Plain values: per state, in milliseconds, [calls, p50, p95, p99, max, calls over the limit] of wall and work;
-        the same per entry; the slowest calls."""
+        the same per entry; the slowest calls; the entries that worked over the limit, per state."""
         states = sorted({state for state, _ in self.wall})
         entries = sorted({entry for _, entry in self.wall})
         found: dict = {"states": {}, "entries": {}}
@@ -96,6 +96,11 @@ class Stopwatch:
                     "wall": _summary(sum(self.wall[key] for key in keys)),
                     "work": _summary(sum(self.work[key] for key in keys)),
                 }
+        over = int(LIMIT / BIN)
+        found["over"] = {
+            state: [entry for of, entry in self.work if of == state and self.work[of, entry][over:].any()]
+            for state in states
+        }
         found["slowest"] = [
             [round(1000 * wall, 1), round(1000 * work, 1), state, entry] for wall, work, state, entry in self.slowest
         ]
