@@ -52,7 +52,7 @@ class History:
     def entries(self) -> list[Entry]:
         """Newest first; other files are left out."""
         found = []
-        with suppress(FileNotFoundError), os.scandir(self.folder) as files:
+        with suppress(OSError), os.scandir(self.folder) as files:
             for file in files:
                 if match := _NAME.fullmatch(file.name):
                     with suppress(OSError):  # another Blender has just deleted it

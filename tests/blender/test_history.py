@@ -112,6 +112,12 @@ def test_damaged_pictures_are_refused(addon, history, stamp, damage):  # noqa: F
     assert history.entries()
 
 
+def test_a_folder_that_is_none_has_no_pictures(history):
+    assert history.entries() == []
+    history.folder.write_text("a file in its place")
+    assert history.entries() == []
+
+
 def test_what_is_gone_is_said(history):
     for act in (history.get, history.delete, lambda name: history.pin(name, True)):
         with pytest.raises(ValueError, match="no longer in the history"):
