@@ -15,6 +15,7 @@ from torch import Tensor
 from torch.nn.functional import cosine_similarity, max_pool2d, normalize
 
 from .atlas import fetch
+from .filters import box_mean
 from .geometry import (
     NEAR,
     Boxes,
@@ -31,6 +32,7 @@ from .sources import GUESSED, Sources
 
 TOLERANCE = 0.015  # of the box's diagonal, between a point and the surface of a view that shows it
 SLOPE = 1.5  # cells of the splat added to it: a gap is closed with a neighbour's depth
+AGREEMENT = 0.03  # of the picture's width: how far around a cell guesses are compared
 _HIDDEN = -2.0  # below every cosine
 JUMP, STEEP = 0.03, 5.0  # of the box's diagonal, plus pixel widths: neighbours further apart are two surfaces
 
@@ -54,8 +56,12 @@ def choose_views(
     flat = entry.reshape(-1)
     box = torch.where(flat >= 0, sources.frame[flat] * count + sources.slot[flat], -1)
     several = (box >= 0) & (table[box, 1] >= 0)
+    guessing = torch.zeros_like(several)
+    if sources.guessed is not None:
+        guessing = several & sources.guessed[table[box, 1]]
+        several = several & ((otherwise is None) | ~guessing)  # among guesses is chosen once, on the splat's grid
     cells = several.nonzero()[:, 0]
-    box = box[cells]
+    whole, box = box, box[cells]
     to_camera, size = box_to_camera(camera, boxes).flatten(0, 1)[box], boxes.size.flatten(0, 1)[box]
     points = rays.reshape(-1, 3)[cells] * depth.reshape(-1)[cells, None]
     coordinates = to_box_coordinates(points, to_camera, size)
@@ -65,8 +71,6 @@ def choose_views(
     best = torch.full((len(cells),), _HIDDEN, device=depth.device)
     closest, carved = best, torch.zeros_like(cells, dtype=torch.bool)
     chosen = flat[cells] if otherwise is None else torch.full_like(cells, otherwise)
-    if sources.guessed is not None:  # against its own guesses what a view saw stands
-        chosen = torch.where(sources.guessed[table[box, 1]], flat[cells], chosen)
     for number in range(table.shape[1]):
         who = table[box, number]
         cosine, shown, empty = _look(sources, who.clamp_min(0), coordinates, towards, size, near)
@@ -76,9 +80,23 @@ def choose_views(
         closest, carved = torch.where(nearer, cosine, closest), torch.where(nearer, empty, carved)
     if otherwise is not None:  # the view that looks most as the target does sees past the object there
         chosen = torch.where(carved, otherwise, chosen)
+    if sources.guessed is not None:  # nor does a guess stand where the likeliest guess sees past the object
+        chosen = torch.where(guessing[cells] & carved & sources.guessed[chosen], -1, chosen)
     flat = flat.clone()
     flat[cells] = chosen
-    return flat.view(batch, rows, columns)
+    flat = flat.view(batch, rows, columns)
+    if otherwise is None and bool(guessing.any()):
+        flat = _agreed(flat, table[whole].view(batch, rows, columns, -1), guessing.view_as(flat))
+    return flat
+
+
+def _agreed(entry: Tensor, table: Tensor, guessing: Tensor) -> Tensor:
+    """Cells [B, h, w] whose object has guesses, each with the view that most cells around it have: surfaces that
+    nearly coincide would take turns. table [B, h, w, V]: the entries of each cell's object."""
+    votes = ((table == entry[..., None]) & (entry >= 0)[..., None] & guessing[..., None]).permute(0, 3, 1, 2)
+    most = box_mean(votes.float(), max(1, round(AGREEMENT * entry.shape[-1]))).argmax(1)
+    agreed = table.gather(-1, most[..., None])[..., 0]
+    return torch.where(guessing & (entry >= 0) & (agreed >= 0), agreed, entry)
 
 
 def _views_of(sources: Sources, boxes: int, count: int) -> Tensor:
