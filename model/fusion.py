@@ -17,9 +17,11 @@ from torch.nn.functional import avg_pool2d, interpolate
 
 from .carried import Planes
 from .conditions import Surface, read_surface, visible_shares
+from .filters import box_mean
 from .layers import BoxLayers
 from .networks import run_dense
 
+OUTWARDS = 0.04  # of the longer side: as far as this an object may reach beyond what was carried of it
 FAINT = (0.04, 0.08)  # changes of pixels that stand still: none below, all above (of the full range)
 
 
@@ -70,6 +72,9 @@ def fuse(
     lacking = _cover(outputs[:, 6:], layers).detach() - seen - unseen
     towards = torch.cat([lacking, -lacking], 1).clamp_min(0)
     outline = torch.sigmoid(outputs[:, 4:6] + 6 * towards - 4) * (1 - steady)
+    reach = max(1, round(OUTWARDS * max(steady.shape[-2:])))
+    near = (4 * box_mean(seen + unseen, reach)).clamp_max(1)
+    outline = outline * torch.cat([near, torch.ones_like(near)], 1)
     whole = change + _outlined(outline, planes)
     return Fusion(change, outline, _believed(whole, steady), outputs[:, 6:])
 
