@@ -79,6 +79,7 @@ def another_computer_used(artist: Artist) -> Pauses:
     artist.figures["address"] = address
     if not address:
         return  # this computer has no network
+    before = preferences.address, preferences.keys
     preferences.address, preferences.keys = address, str(folder)
     try:
         yield from artist.table()
@@ -108,8 +109,7 @@ def another_computer_used(artist: Artist) -> Pauses:
     finally:
         bridge.close()
         system.use_online_access = False
-        for name in ("address", "keys"):
-            preferences.property_unset(name)
+        preferences.address, preferences.keys = before
 
 
 def _click(artist: Artist, button: str, columns: tuple[float, ...] = (0.3,)) -> Pauses:
