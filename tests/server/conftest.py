@@ -6,10 +6,11 @@ import time
 
 import pytest
 
+from server.protocol.background_client import BackgroundClient, ConnectionState
 from server.protocol.client import Client
 from server.protocol.events import ModelState
 
-from .processes import ServerProcess, gone
+from .processes import ServerProcess, gone, until
 
 
 @pytest.fixture(scope="session")
@@ -45,3 +46,12 @@ def server(weights, tmp_path_factory):
 def client(server):
     with Client(server.address, name="test") as made:
         yield made
+
+
+@pytest.fixture
+def background(server):
+    client = BackgroundClient(server.address, name="background")
+    client.start()
+    until(lambda: client.state is ConnectionState.READY)
+    yield client
+    client.stop()

@@ -30,6 +30,13 @@ def until(condition: Callable[[], T], seconds: float = 60.0) -> T:
     raise AssertionError("it did not happen")
 
 
+def first(pending: Any, kind: type[T]) -> T:
+    """Wait for an event of this kind."""
+    while not isinstance(event := pending.wait(30), kind):
+        assert event is not None and not event.final, event
+    return event
+
+
 class ServerProcess:
     """`python -m server` with these arguments. `said`: its JSON lines; `errors`: its error output at the end."""
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 import threading
 
 import pytest
@@ -14,6 +13,7 @@ from server.protocol.errors import ErrorCode, ProtocolError
 from server.protocol.events import Failed, ModelState, Picture, Progress, SequenceFrame
 from server.protocol.limits import Limits
 from server.protocol.messages import AskStatus, Encode, Preview, Render, Sequence
+from tests.another_program import another_program
 
 from .processes import until
 from .scenes import SMALL, box, camera, picture, scene
@@ -111,19 +111,7 @@ def test_another_protocol_is_refused_with_the_side_to_update(protocol, side):
 
 
 def test_another_program_at_the_address_is_told_from_a_server_that_is_gone():
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-
-        def turn_everyone_away() -> None:
-            while True:
-                try:
-                    visitor, _ = listener.accept()
-                except OSError:  # closed
-                    return
-                with visitor:
-                    visitor.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\nThis is a page for people, and it goes on.")
-
-        threading.Thread(target=turn_everyone_away, daemon=True).start()
-        address = f"127.0.0.1:{listener.getsockname()[1]}"
+    with another_program() as address:
         with pytest.raises(ProtocolError, match="is no Neural Assets server: check the address"):
             Client(address, timeout=1)
         client = BackgroundClient(address)

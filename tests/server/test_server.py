@@ -34,7 +34,7 @@ from server.protocol.events import (
 from server.protocol.messages import AskStatus, Encode, FetchFrame, Hello, Ping, Preview, Render, Sequence
 from server.protocol.wire import event_from_wire, to_wire
 
-from .processes import gone, until
+from .processes import first, gone, until
 from .scenes import SMALL, box, camera, picture
 
 LONG = RenderSettings(width=64, height=64, steps=100)  # some seconds
@@ -56,15 +56,6 @@ def posed(server):
     return pose
 
 
-@pytest.fixture
-def background(server):
-    client = BackgroundClient(server.address, name="background")
-    client.start()
-    until(lambda: client.state is ConnectionState.READY)
-    yield client
-    client.stop()
-
-
 def final(pending) -> tuple[Event, list[Event]]:
     """The last event and those before it."""
     events = []
@@ -73,13 +64,6 @@ def final(pending) -> tuple[Event, list[Event]]:
         assert event is not None, "no answer"
         events.append(event)
     return events[-1], events[:-1]
-
-
-def first(pending, kind):
-    """Wait for an event of this kind."""
-    while not isinstance(event := pending.wait(30), kind):
-        assert event is not None and not event.final, event
-    return event
 
 
 class Raw:

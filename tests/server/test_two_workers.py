@@ -10,13 +10,12 @@ import numpy as np
 import pytest
 
 from server.protocol.api import Placement, RenderSettings, Scene
-from server.protocol.background_client import BackgroundClient, ConnectionState
 from server.protocol.client import Client
 from server.protocol.errors import ErrorCode
 from server.protocol.events import Failed, JobState, ModelState, Picture, Progress
 from server.protocol.messages import Preview, Render, Sequence
 
-from .processes import ServerProcess, gone, until
+from .processes import ServerProcess, first, gone, until
 from .scenes import SMALL, box, camera, picture
 
 LONG = RenderSettings(width=64, height=64, steps=100)  # some seconds
@@ -41,21 +40,6 @@ def posed(server):
     assert made.background is not None
     behind = made.background.id
     return lambda degrees: Scene(camera(), (Placement("Thing", made.assets[0].id, box(degrees)),), behind)
-
-
-@pytest.fixture
-def background(server):
-    client = BackgroundClient(server.address, name="background")
-    client.start()
-    until(lambda: client.state is ConnectionState.READY)
-    yield client
-    client.stop()
-
-
-def first(pending, kind):
-    while not isinstance(event := pending.wait(30), kind):
-        assert event is not None and not event.final, event
-    return event
 
 
 def test_two_pictures_are_drawn_at_the_same_time_and_the_third_waits(client, background, posed):

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import socket
 import sys
-import threading
 
 import bpy
 
+from tests.another_program import another_program
 from tests.gui.inside.artist import PACKAGE, Artist, Pauses
 
 
@@ -76,9 +75,8 @@ def wrong_address_said(artist: Artist) -> Pauses:
     artist.bridge.close()
     preferences = artist.part("preferences").get()
     yield from artist.open_sidebar()
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        threading.Thread(target=_turn_away, args=(listener,), daemon=True).start()
-        preferences.address = f"127.0.0.1:{listener.getsockname()[1]}"
+    with another_program() as address:
+        preferences.address = address
         yield from _connect_by_button(artist)
         said = lambda: "ends every connection at once" in artist.bridge.problem  # noqa: E731
         yield from artist.until(said, "the panel says what is there", 10)
@@ -93,17 +91,6 @@ def wrong_address_said(artist: Artist) -> Pauses:
 def _connect_by_button(artist: Artist) -> Pauses:
     button = yield from artist.find("neural_assets.connect")
     yield from artist.click(button)
-
-
-def _turn_away(listener: socket.socket) -> None:
-    """What a web server does with words that it does not know."""
-    while True:
-        try:
-            visitor, _ = listener.accept()
-        except OSError:  # closed
-            return
-        with visitor:
-            visitor.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\nThis is a page for people, and it goes on.")
 
 
 def queue_shown(artist: Artist) -> Pauses:
