@@ -24,7 +24,7 @@ from ..sampling import START_TIME, flow_times, logit_normal_times, starting_late
 from .examples import Example, as_removals, noisy_boxes, surface_targets
 from .losses import decibel_loss, picture_loss, surface_loss, weighted_mean
 from .pictures import SAMPLER_STEPS, Pictures, condition_of, windows
-from .views import closer_looks, photographed
+from .views import closer_looks, mirrored, photographed
 
 _SURFACE_SIDES = (0.5, 0.75, 1.0)  # of the model's size: pictures come in many sizes
 WHOLE_PICTURES, WINDOW = 0.25, 0.625  # of the fusion steps see whole pictures, the others windows of this share
@@ -88,7 +88,8 @@ class SurfaceStage(Stage):
 
     def forward(self, pairs: Pairs, generator: torch.Generator, progress: float) -> tuple[Tensor, Logs]:
         side = _SURFACE_SIDES[int(torch.randint(0, len(_SURFACE_SIDES), (1,), generator=generator))]
-        frame = closer_looks(as_removals(pairs).source, generator, round(self.parts.config.size * side / 32) * 32)
+        frame = mirrored(as_removals(pairs).source, generator)
+        frame = closer_looks(frame, generator, round(self.parts.config.size * side / 32) * 32)
         image = photographed(frame.image, generator)
         boxes = noisy_boxes(frame.boxes, generator)
         height, width = image.shape[-2:]

@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import affine_grid, avg_pool2d, grid_sample
 
-from ..data.frames import Frame
-from ..geometry import Camera, boxes_2d, crop_intrinsics
+from ..data.frames import Frame, join
+from ..geometry import Boxes, Camera, boxes_2d, crop_intrinsics
 
 WHOLE_SHARE = 0.4  # of the looks show the whole frame
 NEAREST = 0.2  # smallest side of a look, in frame sides
@@ -41,6 +41,25 @@ def closer_looks(frame: Frame, generator: torch.Generator, side: int) -> Frame:
     nothing = torch.zeros_like(image)
     camera = Camera(intrinsics, frame.camera.world_to_camera)
     return Frame(image, index, depth, nothing, nothing, camera, frame.boxes, frame.ground)
+
+
+def mirrored(frame: Frame, generator: torch.Generator) -> Frame:
+    """The frames [B], half of them with left and right exchanged: as many objects again, for nothing.
+
+    World and boxes are mirrored with the picture, so that cameras stay cameras and a box's front stays its front.
+    Normals and box coordinates are dropped (nothing here reads them).
+    """
+    batch, device = len(frame.image), frame.image.device
+    other = torch.diag(torch.tensor([-1.0, 1, 1, 1], device=device))
+    left = torch.tensor([1.0, 1, -1, 1], device=device)
+    shift = torch.tensor([0.0, 0, 1, 0], device=device)
+    camera = Camera(frame.camera.intrinsics * left + shift, other @ frame.camera.world_to_camera @ other)
+    boxes = Boxes(other @ frame.boxes.pose @ other, frame.boxes.size, frame.boxes.present)
+    image, index, depth = (x.flip(-1) for x in (frame.image, frame.object_index, frame.depth))
+    nothing = torch.zeros_like(image)
+    turned = Frame(image, index, depth, nothing, nothing, camera, boxes, frame.ground)
+    chosen = torch.rand(batch, generator=generator).to(device) < 0.5
+    return join([frame, turned])[torch.arange(batch, device=device) + batch * chosen]
 
 
 def _windows(frame: Frame, generator: torch.Generator) -> Tensor:

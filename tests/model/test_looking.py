@@ -17,7 +17,7 @@ from model.parts import build_parts
 from model.scene import Box, PinholeCamera
 from model.training.examples import make_examples
 from model.training.pictures import Pictures, windows
-from model.training.views import closer_looks, photographed
+from model.training.views import closer_looks, mirrored, photographed
 
 from .toys import ToyPairs
 
@@ -89,6 +89,21 @@ def test_looks_keep_boxes_and_objects_together():
     own = layers.slot == looks.object_index[:, None]
     assert float((depth_ok & own).any(1)[objects].float().mean()) > 0.97
     assert len({float(f) for f in looks.camera.intrinsics[:, 0]}) > 1  # some near, some far
+
+
+def test_a_mirrored_frame_is_the_picture_of_a_mirrored_world():
+    frame = ToyPairs(64).batch(3, 8).source
+    made = mirrored(frame, torch.Generator().manual_seed(1))
+    turned = torch.tensor([not torch.equal(a, b) for a, b in zip(made.image, frame.image, strict=True)])
+    assert 1 < int(turned.sum()) < 7
+    assert torch.equal(made.image[turned], frame.image[turned].flip(-1))
+    ones = torch.ones(())
+    torch.testing.assert_close(torch.linalg.det(made.boxes.pose[..., :3, :3]), ones.expand(made.boxes.present.shape))
+    torch.testing.assert_close(torch.linalg.det(made.camera.world_to_camera[:, :3, :3]), ones.expand(8))
+    before, after = (box_layers(f.camera, f.boxes, 64, 64) for f in (frame, made))
+    assert float((after.slot[turned] == before.slot[turned].flip(-1)).float().mean()) > 0.999
+    torch.testing.assert_close(after.entry[turned], before.entry[turned].flip(-1), atol=1e-3, rtol=1e-3)
+    assert torch.equal(after.maps[~turned], before.maps[~turned])
 
 
 def test_photographs_stay_pictures():
