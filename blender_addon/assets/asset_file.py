@@ -6,14 +6,12 @@ No Blender in here. Nothing in a file is trusted: the server checks it whole bef
 from __future__ import annotations
 
 import json
-import os
 import struct
-import tempfile
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from ..protocol.errors import ErrorCode, ProtocolError
+from ..whole_file import write_whole
 
 SUFFIX = ".safetensors"
 _ENTRY = "neural_asset"  # of the safetensors header: JSON text
@@ -58,17 +56,9 @@ def read(path: Path) -> bytes:
 
 def write(path: Path, data: bytes) -> None:
     """A new file, whole or not at all, in a folder that is made; raises ProtocolError."""
-    name = ""
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix=".", suffix=".part", dir=path.parent)
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-        os.replace(name, path)
+        write_whole(path, data)
     except OSError as error:
-        if name:
-            with suppress(OSError):
-                os.unlink(name)
         raise ProtocolError(
             ErrorCode.DISK, f"'{path}' was not written ({error.strerror}).", "Free space, or choose another folder."
         ) from error

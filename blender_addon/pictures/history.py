@@ -18,6 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from ..protocol.errors import ErrorCode, ProtocolError
+from ..whole_file import write_whole
 from .picture_text import png_chunk, png_text
 from .stamp import KEY, Stamp
 
@@ -71,16 +72,11 @@ class History:
         """Write a picture, uint8 sRGB [h, w, 3 or 4], and make room for it; raises ProtocolError when it cannot be."""
         name = self.id_of(now)
         path = self._path(name, "view" if stamp.view else "render", pinned)
-        part = path.with_suffix(".part")
         try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            part.write_bytes(encoded(pixels, stamp.to_text()))
-            part.replace(path)
+            write_whole(path, encoded(pixels, stamp.to_text()))
             self._make_room()
             return self.get(name)
         except OSError as error:
-            with suppress(OSError):
-                part.unlink(missing_ok=True)
             raise ProtocolError(
                 ErrorCode.DISK,
                 f"The picture was not kept in the history ({error.strerror or error}).",

@@ -10,11 +10,11 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from ..protocol.errors import ErrorCode, ProtocolError
+from ..whole_file import write_whole
 from .picture_text import read_text
 from .stamp import KEY, Stamp, damaged
 
@@ -58,14 +58,10 @@ def beside(picture: Path) -> Path:
 def write_beside(picture: Path, stamps: Sequence[str]) -> None:
     """Keep the stamps' texts, one for each frame, beside a file that was written; raises ProtocolError."""
     kept = beside(picture)
-    part = kept.with_name(kept.name + ".part")
     try:
         head = json.dumps({"form": _FORM, "picture": _digest(picture)})[:-1]
-        part.write_text(f'{head}, "stamps": [\n' + ",\n".join(stamps) + "\n]}\n", encoding="utf-8")
-        part.replace(kept)
+        write_whole(kept, (f'{head}, "stamps": [\n' + ",\n".join(stamps) + "\n]}\n").encode())
     except OSError as error:
-        with suppress(OSError):
-            part.unlink(missing_ok=True)
         raise ProtocolError(
             ErrorCode.DISK,
             f"The picture is saved, but the settings that made it cannot be written into '{kept.parent}' "

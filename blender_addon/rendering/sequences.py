@@ -18,6 +18,7 @@ from ..protocol.api import RenderSettings, Scene
 from ..protocol.errors import ErrorCode, ProtocolError
 from ..protocol.events import Event, Failed, SequenceAccepted, SequenceInfo, SequenceList
 from ..protocol.messages import ListSequences, Sequence
+from ..whole_file import write_whole
 
 FOLDER = "sequences"  # in the folder that Blender gives an extension for the user's files
 _LOOK_SECONDS = 2.0
@@ -37,10 +38,7 @@ class Notes:
 
     def add(self, job: str, frames: list[tuple[Scene, RenderSettings]], model: str) -> None:
         digests = [digest(scene, settings, model) for scene, settings in frames]
-        self.folder.mkdir(parents=True, exist_ok=True)
-        part = self.folder / f"{job}.part"
-        part.write_text(json.dumps({"frames": digests}))
-        part.replace(self.folder / f"{job}.json")
+        write_whole(self.folder / f"{job}.json", json.dumps({"frames": digests}).encode())
         self._frames = None
 
     def find(self, scene: Scene, settings: RenderSettings, model: str) -> tuple[str, int] | None:
