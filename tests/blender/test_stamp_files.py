@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 from dataclasses import asdict
 from pathlib import Path
 
@@ -12,7 +13,7 @@ import pytest
 from server.fake import Die, Say, flat_picture
 
 from .drawing import shown
-from .test_stamp import FORMATS, OTHER_FORMATS, load, rendered
+from .test_stamp import FORMATS, OTHER_FORMATS, load, rendered, stamp  # noqa: F401 - a fixture
 
 SUFFIX = ".neural_assets.json"
 
@@ -111,8 +112,8 @@ def test_every_frame_of_an_animation_has_its_own(files, scene, shot):
     bpy.ops.render.render(animation=True)
     assert names(shot) == [f"f_000{n}.tif{end}" for n in (1, 2, 3) for end in ("", SUFFIX)]
     found = [files.of_file(shot / f"f_000{n}.tif") for n in (1, 2, 3)]
-    assert [stamp.settings.seed for stamp in found] == [6, 7, 8] and [stamp.frame for stamp in found] == [1, 2, 3]
-    assert [stamp.scene.placements[0].box.pose[3] for stamp in found] == pytest.approx([0, 1, 2])
+    assert [each.settings.seed for each in found] == [6, 7, 8] and [each.frame for each in found] == [1, 2, 3]
+    assert [each.scene.placements[0].box.pose[3] for each in found] == pytest.approx([0, 1, 2])
 
 
 def test_frames_that_the_server_rendered_have_theirs(addon, files, scene, server, shot, tmp_path, monkeypatch):
@@ -190,6 +191,52 @@ def test_a_picture_that_was_written_over_has_other_settings(scene, server, box):
     with pytest.raises(RuntimeError, match=f"'picture.bmp' was changed .* Choose 'picture.bmp{SUFFIX}' to load them"):
         load(path)
     load(path.with_name(path.name + SUFFIX))
+
+
+CHANGES = {
+    "start": lambda data: b"\xff" + data[1:],
+    "end": lambda data: data[:-1] + b"\xff",
+    "longer": lambda data: data + b"\0",
+    "shorter": lambda data: data[:-1],
+    "half": lambda data: data[: len(data) // 2] + bytes(len(data) - len(data) // 2),
+    "moved": lambda data: data[1 << 20 :] + data[: 1 << 20],
+}
+
+
+@pytest.mark.parametrize("mebibytes", [1, 24])
+@pytest.mark.parametrize("change", CHANGES)
+def test_a_changed_video_is_noticed(files, stamp, tmp_path, change, mebibytes):  # noqa: F811
+    video = tmp_path / "shot.mp4"
+    data = random.Random(0).randbytes((mebibytes << 20) + 5)
+    video.write_bytes(data)
+    files.write_beside(video, [stamp.to_text()])
+    assert files.of_file(video) == stamp
+    video.write_bytes(CHANGES[change](data))
+    with pytest.raises(ValueError, match="'shot.mp4' was changed"):
+        files.of_file(video)
+
+
+@pytest.mark.parametrize("size", [1, 1 << 15, 1 << 21])
+def test_every_byte_counts_up_to_two_mebibytes(files, tmp_path, size):
+    """Those beside the seams of the pieces, too."""
+    picture = tmp_path / "picture.tif"
+    seams = range(0, size, 1 << 15)
+    for place in {0, size // 3, size - 1, *seams, *(seam - 1 for seam in seams[1:])}:
+        picture.write_bytes(bytes(size))
+        before = files._digest(picture)
+        picture.write_bytes(bytes(place) + b"\1" + bytes(size - place - 1))
+        assert files._digest(picture) != before, place
+
+
+def test_a_large_video_is_not_read_whole(files, tmp_path):
+    """What lies between two pieces may change; that is what it costs."""
+    video = tmp_path / "shot.mp4"
+    video.write_bytes(bytes(16 << 20))
+    before = files._digest(video)
+    with open(video, "r+b") as file:
+        file.seek(100_000)
+        file.write(b"\xff" * 100_000)
+    assert files._digest(video) == before
 
 
 def test_one_without_settings_names_the_file_that_is_not_there(scene, server, box):
