@@ -12,9 +12,8 @@ from dataclasses import replace
 from pathlib import Path
 from threading import RLock
 
-from ..protocol.address import is_loopback, parse_address
+from ..protocol.address import is_loopback
 from ..protocol.background_client import BackgroundClient, ConnectionState, Pending
-from ..protocol.connection import Keys
 from ..protocol.errors import ErrorCode, ProtocolError
 from ..protocol.events import AssetInfo, AssetList, Event, ModelState, Ready, Status
 from ..protocol.messages import PROTOCOL, AskStatus, Cancel, ListAssets, Request
@@ -88,11 +87,7 @@ class Bridge:
     @property
     def installation(self) -> tuple[float, str]:
         """How far it is, 0..1 and in words; (0, "") when none runs."""
-        installer = self._local.installer
-        if installer is None or not self._local.is_installing:
-            return 0.0, ""
-        minutes, seconds = divmod(installer.seconds, 60)
-        return installer.fraction, f"{installer.words}, {minutes}:{seconds:02d}"
+        return self._local.installation
 
     @property
     def address(self) -> str:
@@ -139,7 +134,7 @@ class Bridge:
             self.disconnect()
             self._local.forget_problem()
             try:
-                client = self._new_client(address or self.target.address)
+                client = self._new_client(address)
             except ProtocolError as error:
                 self._problem = str(error)
                 raise
@@ -147,7 +142,8 @@ class Bridge:
 
     def _new_client(self, address: str) -> BackgroundClient:
         """Raises ProtocolError."""
-        client = BackgroundClient(self._allowed(address), name="blender", version=self._version, keys=self._keys())
+        address, keys = self.target.allowed(address), self.target.read_keys()
+        client = BackgroundClient(address, name="blender", version=self._version, keys=keys)
         client.start()
         return client
 
@@ -165,7 +161,7 @@ class Bridge:
         `pump` connects. Raises ProtocolError."""
         with self._lock:
             self.disconnect()
-            self._local.start(self.target.command, self.target.folder, self._log_named("server"))
+            self._local.start(self.target.command, self.target.folder, self.target.log_named("server"))
 
     def stop_server(self) -> None:
         """Stop the server that this Blender started, or its installation; its own clean-up goes on without us."""
@@ -177,16 +173,13 @@ class Bridge:
     def install_server(self) -> None:
         """Install the server of the target's folder; returns at once. Raises ProtocolError."""
         with self._lock:
-            self._local.install(self.target.folder, self.target.online, self._log_named("install"))
+            self._local.install(self.target.folder, self.target.online, self.target.log_named("install"))
 
     def test_connection(self, address: str) -> ConnectionTest:
         """Look whether a server answers there and how quickly; `pump` sees its end. Raises ProtocolError."""
         self.test = None
-        self.test = ConnectionTest(self._new_client(address or self.target.address))
+        self.test = ConnectionTest(self._new_client(address))
         return self.test
-
-    def _log_named(self, name: str) -> Path | None:
-        return Path(self.target.logs, f"{name}.log") if self.target.logs else None
 
     def close(self) -> None:
         """Leave everything: Blender ends or the add-on is switched off."""
@@ -211,19 +204,6 @@ class Bridge:
         if (status := self.status) is not None:
             known |= {"weights": Path(status.weights).name, **status.versions}  # no folder of the user's
         return known
-
-    def _allowed(self, address: str) -> str:
-        parsed = parse_address(address)
-        if not is_loopback(parsed) and not self.target.online:
-            raise ProtocolError(
-                ErrorCode.ADDRESS,
-                f"{parsed} is on another machine and Blender may not go online.",
-                "Allow Online Access in the preferences (System, Network). A server on this computer never needs it.",
-            )
-        return parsed
-
-    def _keys(self) -> Keys | None:
-        return Keys.read(self.target.keys) if self.target.keys else None
 
     # --- requests ---
 

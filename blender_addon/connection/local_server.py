@@ -16,7 +16,7 @@ class LocalServer:
         self._launcher: Launcher | None = None
         self._ending: Launcher | None = None  # a stopped server that still cleans up
         self._next: tuple[tuple[str, ...], str, Path | None] | None = None  # what starts when that has ended
-        self._installer: Installer | None = None
+        self._installer: Installer | None = None  # that runs or failed
         self._problem = ""
 
     # --- the state ---
@@ -36,13 +36,17 @@ class LocalServer:
         return self._launcher.address if self._launcher is not None and self._launcher.is_running else ""
 
     @property
-    def installer(self) -> Installer | None:
-        """The installation that runs or failed."""
-        return self._installer
-
-    @property
     def is_installing(self) -> bool:
         return self._installer is not None and self._installer.is_running
+
+    @property
+    def installation(self) -> tuple[float, str]:
+        """How far it is, 0..1 and in words; (0, "") when none runs."""
+        installer = self._installer  # a render's thread may see its end meanwhile
+        if installer is None or not installer.is_running:
+            return 0.0, ""
+        minutes, seconds = divmod(installer.seconds, 60)
+        return installer.fraction, f"{installer.words}, {minutes}:{seconds:02d}"
 
     @property
     def problem(self) -> str:
