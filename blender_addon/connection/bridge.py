@@ -12,7 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from threading import RLock
 
-from ..protocol.address import is_loopback
+from ..protocol.address import is_loopback, parse_address
 from ..protocol.background_client import BackgroundClient, ConnectionState, Pending
 from ..protocol.errors import ErrorCode, ProtocolError
 from ..protocol.events import AssetInfo, AssetList, Event, ModelState, Ready, Status
@@ -94,9 +94,17 @@ class Bridge:
         return self._client.address if self._client is not None else self.target.address
 
     @property
+    def is_local(self) -> bool:
+        """Whether the server that is used, or meant, is one of this computer."""
+        try:
+            return is_loopback(parse_address(self.address))
+        except ProtocolError:
+            return False
+
+    @property
     def log(self) -> Path | None:
         """The server's log, or that of its start or installation, if there is one on this computer."""
-        if self.status is not None and self.status.log and is_loopback(self.address):
+        if self.status is not None and self.status.log and self.is_local:
             return Path(self.status.log)
         return self._local.log
 

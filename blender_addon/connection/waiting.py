@@ -8,7 +8,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from ..protocol.address import is_loopback
 from ..protocol.errors import ErrorCode, ProtocolError
 from ..protocol.events import ModelState
 from ..protocol.messages import AskStatus, ListAssets, Request
@@ -29,7 +28,7 @@ def for_server(bridge: Bridge, stopped: Callable[[], bool] = lambda: False) -> N
     if not bridge.is_wanted:
         bridge.connect()
     if not bridge.is_starting and not _is_found(bridge, FIND_SECONDS, stopped):
-        may_start = bridge.target.command and not bridge.has_server and is_loopback(bridge.address)
+        may_start = bridge.target.command and not bridge.has_server and bridge.is_local
         if not may_start or bridge.state is ServerState.REFUSED:
             raise _reason(bridge)
         bridge.start_server()

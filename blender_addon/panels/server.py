@@ -101,6 +101,8 @@ def _draw_actions(layout: bpy.types.UILayout, context: bpy.types.Context) -> Non
     elif target.installed:
         row.operator("neural_assets.start_server", icon="PLAY")
         row.operator("neural_assets.connect", icon="LINKED")
+    elif not bridge.is_local:  # nothing of another computer's server is installed here
+        row.operator("neural_assets.connect", icon="LINKED")
     elif not target.folder:
         sentence(layout, context, "Choose the project's folder, in which install.py lies", icon="INFO")
         layout.prop(preferences.get(), "project", text="")

@@ -18,6 +18,7 @@ from server.protocol.events import AssetInfo, AssetList, ModelState
 from server.protocol.limits import Limits
 
 from .conftest import ROOT, until
+from .drawing import shown
 
 # A program that plays the server: `server.fake`, started as the real one is.
 PLAYED = f"""
@@ -162,6 +163,8 @@ def test_a_server_of_another_computer_is_used_with_its_keys(addon, tmp_path, out
         for operator in (bpy.ops.neural_assets.test_connection, bpy.ops.neural_assets.connect):
             with pytest.raises(RuntimeError, match="ends every connection at once. It has other keys"):
                 operator()
+        text = shown(addon("panels.server").ServerPanel)
+        assert "It has other keys" in text and "project's folder" not in text
         (tmp_path / "server.public").unlink()
         with pytest.raises(RuntimeError, match="keys in .* cannot be read .*--make-keys"):
             bpy.ops.neural_assets.connect()

@@ -359,6 +359,16 @@ def test_without_a_project_the_panel_asks_for_its_folder(addon):
     assert "Choose the project's folder" in text and "project" in layout.properties
 
 
+@pytest.mark.parametrize("folder", ["", "/project"])
+@pytest.mark.parametrize("address", ["render-node", "192.0.2.1:47900", "nonsense address"])
+def test_for_another_computers_server_nothing_is_to_be_chosen_or_installed_here(addon, project, address, folder):
+    project(INSTALL, address=address, folder=folder)
+    layout = Layout()
+    text = shown(addon("panels.server").ServerPanel, layout)
+    assert "Choose the project's folder" not in text and "not installed" not in text and not layout.properties
+    assert layout.buttons - {"neural_assets.use_engine"} == {"neural_assets.connect"}
+
+
 def test_offline_the_panel_offers_to_allow_online_access(addon, project):
     project(INSTALL, online=False)
     layout = Layout()
