@@ -8,7 +8,6 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn.functional import interpolate
 
 from .assets import AssetView, BackgroundAsset, NeuralAsset
 from .colours import follow_colours
@@ -27,7 +26,6 @@ from .geometry import (
     intersect_box,
     pixel_centres,
     project_world,
-    to_box_coordinates,
 )
 from .guided import follow_edges
 from .looking import Sighting, look_at_objects
@@ -35,6 +33,7 @@ from .masks import solid, without_outline
 from .parts import Parts
 from .plate import clean_plate
 from .scene import MAX_SCENE_OBJECTS, Box, PinholeCamera
+from .tensors import boxes_tensor, camera_tensor, image_tensor, resized
 
 MIN_IMAGE, MAX_IMAGE, MAX_ASPECT = 16, 8192, 8.0
 _MARGIN = 0.04  # of a 2D box, kept around the crop
@@ -61,38 +60,6 @@ def checked_image(image: object) -> np.ndarray:
             f"The picture is {width} x {height} pixels, more than {MAX_ASPECT:g} times as long as wide: crop it."
         )
     return np.array(image, order="C")  # a copy: assets keep it
-
-
-def image_tensor(image: np.ndarray, device: torch.device) -> Tensor:
-    """uint8 [H, W, 3] -> [1, 3, H, W] 0..1."""
-    return torch.from_numpy(image).to(device).permute(2, 0, 1)[None].float() / 255
-
-
-def camera_tensor(camera: PinholeCamera, device: torch.device) -> Camera:
-    """A batch of one."""
-    return Camera(
-        torch.from_numpy(camera.intrinsics)[None].to(device),
-        torch.from_numpy(camera.world_to_camera)[None].to(device),
-    )
-
-
-def boxes_tensor(boxes: Sequence[Box], device: torch.device) -> Boxes:
-    """A batch of one, [1, N]."""
-    count = len(boxes)
-    pose = torch.from_numpy(np.stack([b.pose for b in boxes])) if count else torch.zeros(0, 4, 4)
-    size = torch.from_numpy(np.stack([b.size for b in boxes])) if count else torch.ones(0, 3)
-    return Boxes(
-        pose[None].to(device),
-        size[None].to(device),
-        torch.ones(1, count, dtype=torch.bool, device=device),
-    )
-
-
-def resized(image: Tensor, height: int, width: int) -> Tensor:
-    """[1, 3, H, W] -> [1, 3, height, width], antialiased; untouched when the size is right."""
-    if tuple(image.shape[-2:]) == (height, width):
-        return image
-    return interpolate(image, (height, width), mode="bicubic", antialias=True, align_corners=False).clamp(0, 1)
 
 
 @torch.no_grad()
@@ -232,30 +199,3 @@ def _checked_masks(masks, count: int, shape: tuple[int, ...]) -> list[np.ndarray
         if mask is not None and np.shape(mask) != shape:
             raise ImageError(f"A mask has shape {np.shape(mask)} instead of the picture's {shape}: resize it.")
     return [None if mask is None else np.asarray(mask) > 0 for mask in masks]
-
-
-def view_coordinates(view: AssetView, device: torch.device, scale: float) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """A view shrunk by `scale`: colour [3, h, w], inside [h, w] bool, box coordinates [3, h, w] of its surface and its
-    depth [h, w] in metres."""
-    colour = image_tensor(view.image, device)
-    height, width = (max(2, round(side * scale)) for side in view.image.shape[:2])
-    mask = torch.from_numpy(view.mask.copy()).to(device)[None, None].float() / 255
-    fraction = torch.from_numpy(view.fraction.astype(np.float32)).to(device)[None, None]
-    if scale < 1:
-        colour = resized(colour, height, width)
-        mask = interpolate(mask, (height, width), mode="area")
-        fraction = interpolate(fraction, (height, width), mode="area")
-    else:
-        height, width = view.image.shape[:2]
-    rays = camera_rays(
-        pixel_centres(height, width, device).view(1, -1, 2),
-        torch.from_numpy(view.intrinsics)[None].to(device),
-    )
-    to_camera, size = (torch.from_numpy(np.array(x))[None].to(device) for x in (view.to_camera, view.size))
-    entry, leave, hit = intersect_box(rays, to_camera, size)
-    depth = entry + fraction.view(1, -1) * (leave - entry).clamp_min(0)
-    coordinates = to_box_coordinates(rays * depth[..., None], to_camera[:, None], size[:, None])[0].T.reshape(
-        3, height, width
-    )
-    inside = (mask[0, 0] > 0.5) & hit.view(height, width)
-    return colour[0], inside, coordinates, depth.view(height, width)

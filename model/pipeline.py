@@ -21,12 +21,7 @@ from .conditions import denoiser_maps
 from .config import ModelConfig, model_config
 from .denoiser import Condition, denoise, token_mask
 from .device import Clock, memory_errors_as_sentences, pause_of
-from .encoding import (
-    checked_image,
-    encode_picture,
-    image_tensor,
-    resized,
-)
+from .encoding import checked_image, encode_picture
 from .errors import WeightsError
 from .geometry import pose_tokens_input, relative_pose
 from .layers import CHANNELS_PER_LAYER, LAYERS, box_layers
@@ -49,6 +44,7 @@ from .scene import Box, PinholeCamera, RenderSettings, Scene
 from .schedulers import sample_scheduler
 from .sources import best_entries
 from .surface import SurfaceNetwork
+from .tensors import image_tensor, resized
 
 OnStep = Callable[[int, np.ndarray], None]
 

@@ -11,12 +11,13 @@ from torch.nn.functional import interpolate
 
 from .assets import BackgroundAsset, NeuralAsset
 from .atlas import BACKGROUND, UNUSED, build_atlas
-from .encoding import boxes_tensor, camera_tensor, image_tensor, resized, view_coordinates
 from .geometry import Boxes, Camera, rigid_inverse
 from .hidden_sides import with_twins
 from .scene import Box, PinholeCamera, Scene
 from .several_views import on_one_surface
 from .sources import Sources
+from .tensors import boxes_tensor, camera_tensor, image_tensor, resized
+from .view_points import view_coordinates
 
 _MINE = 0  # label of an object's pixels in its own views
 

@@ -11,9 +11,9 @@ from transformers import ViTModel
 
 from .assets import AssetView, BackgroundAsset, NeuralAsset
 from .conditions import GREY
-from .encoding import image_tensor
 from .geometry import roi_align
 from .scene import Scene
+from .tensors import image_tensor
 
 
 def refreshed(scene: Scene, encoder: ViTModel, fingerprint: str, device: torch.device) -> Scene:

@@ -13,7 +13,7 @@ from .conditions import Surface
 from .coverage import coverage, full_size_surface
 from .device import Clock
 from .edits import edit_region, steady_pixels
-from .encoding import boxes_tensor, camera_tensor, model_size, resized
+from .encoding import model_size
 from .fusion import Fusion, compose, fuse
 from .geometry import Boxes, Camera
 from .layers import BoxLayers, box_layers
@@ -21,6 +21,7 @@ from .networks import latents_to_image
 from .parts import Parts
 from .preparing import Prepared
 from .scene import RenderSettings, Scene
+from .tensors import boxes_tensor, camera_tensor, resized
 from .texture import hole_texture
 
 FINEST_SPLAT = 640  # cells along the longer side of the full-size picture

@@ -18,10 +18,10 @@ import numpy as np
 import torch
 from PIL import Image, ImageDraw
 
-from ..encoding import boxes_tensor, camera_tensor
 from ..geometry import boxes_2d
 from ..metrics import Perceptual
 from ..scene import Box, PinholeCamera, Placement, RenderSettings, Scene
+from ..tensors import boxes_tensor, camera_tensor
 
 WITHIN, MOST = 45.0, 6  # metres; the nearest so many objects
 CAMERA_HEIGHT = 1.65  # metres above the street (Geiger et al. 2012, section 2)

@@ -21,13 +21,14 @@ from torch import Tensor
 from ..data import HELD_OUT_MESHES
 from ..data.frames import Frame
 from ..data.recorded import RecordedSource
-from ..encoding import boxes_tensor, crop_of, fitted_share
+from ..encoding import crop_of, fitted_share
 from ..geometry import boxes_2d
 from ..guided import follow_edges
 from ..layers import box_layers, true_fraction
 from ..looking import look_at_objects
 from ..masks import solid
 from ..parts import Parts
+from ..tensors import boxes_tensor
 from . import convert
 from .loading import load_pipeline
 

@@ -10,11 +10,12 @@ import torch
 
 from model import looking
 from model.config import model_config
-from model.encoding import boxes_tensor, camera_tensor, encode_picture
+from model.encoding import encode_picture
 from model.geometry import boxes_2d
 from model.layers import box_layers
 from model.parts import build_parts
 from model.scene import Box, PinholeCamera
+from model.tensors import boxes_tensor, camera_tensor
 from model.training.examples import make_examples
 from model.training.pictures import Pictures, windows
 from model.training.views import closer_looks, mirrored, photographed

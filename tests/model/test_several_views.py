@@ -14,10 +14,10 @@ from model.assets import TOKENS, BackgroundAsset, NeuralAsset, load_asset, load_
 from model.carried import Carried, carry
 from model.data.frames import Frame
 from model.data.meshes.gallery import EXHIBITS, PLACES, cut_out
-from model.encoding import camera_tensor
 from model.preparing import prepare
 from model.scene import Box, Placement, Scene
 from model.several_views import on_one_surface
+from model.tensors import camera_tensor
 
 from .toys import as_scene, toy_boxes, toy_camera, toy_frame
 
