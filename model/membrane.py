@@ -34,20 +34,25 @@ def _differences(image: Tensor) -> tuple[Tensor, Tensor]:
 
 def _divergence(down: Tensor, right: Tensor) -> Tensor:
     """The adjoint of `_differences`, with its sign turned."""
-    return pad(down, (0, 0, 0, 1)) - pad(down, (0, 0, 1, 0)) + pad(right, (0, 1)) - pad(right, (1, 0))
+    made = pad(down, (0, 0, 0, 1))
+    made[:, 1:] -= down
+    made[..., :-1] += right
+    made[..., 1:] -= right
+    return made
 
 
 def _conjugate_gradients(apply, right_side: Tensor, most: int = 200, tolerance: float = 1e-3) -> Tensor:
     """x with apply(x) = right_side (Hestenes and Stiefel 1952)."""
+    dot = lambda a, b: torch.dot(a.flatten(), b.flatten())  # noqa: E731
     made, left = torch.zeros_like(right_side), right_side
-    way, error = left, left.square().sum()
+    way, error = left, dot(left, left)
     enough = tolerance**2 * float(error)
     for _ in range(most):
         if float(error) <= enough:
             break
         image = apply(way)
-        step = error / (way * image).sum().clamp_min(1e-20)
-        made, left = made + step * way, left - step * image
-        before, error = error, left.square().sum()
-        way = left + error / before * way
+        step = error / dot(way, image).clamp_min(1e-20)
+        made, left = torch.addcmul(made, step, way), torch.addcmul(left, -step, image)
+        before, error = error, dot(left, left)
+        way = torch.addcmul(left, error / before, way)
     return made

@@ -8,17 +8,18 @@ the same distance.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from torch import Tensor
-from torch.nn.functional import conv2d, interpolate, pad
+from torch.nn.functional import conv2d, embedding_bag, interpolate, pad
 
 from .filters import box_max
 
 REACH = 3  # cells: half a patch
 _SWEEPS = 2  # of the search for the nearest patches in every round
 _SAME_ROW = 0.3  # cost of a patch that lies a whole picture higher or lower, in squared colour
-_NUMBERS = 24  # that describe a patch: its principal components
+_NUMBERS = 24  # that describe a patch's colours: its principal components
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,7 @@ class Level:
     def __init__(self, smooth: Tensor, hole: Tensor, rows: int, columns: int, light: float = 1.0) -> None:
         self.rows, self.columns = rows, columns
         self.image = interpolate(smooth, (rows, columns), mode="area")
-        self.hole = (interpolate(hole.float(), (rows, columns), mode="area") > 0.02)[0, 0]
+        self.hole = shrunk(hole, rows, columns)[0, 0]
         near = box_max(self.hole.float()[None, None], REACH)[0, 0] > 0
         inside = torch.zeros_like(near)
         inside[REACH:-REACH, REACH:-REACH] = True
@@ -45,8 +46,11 @@ class Level:
         few = (inside & ~near & every).flatten()
         self.sample = (few if bool(few.any()) else self.donors).nonzero()[:, 0]  # [G] donors, when all are compared
         self.takers = near.flatten().nonzero()[:, 0]  # [T]
-        self.place = torch.full((rows * columns,), -1, device=hole.device)
-        self.place[self.takers] = torch.arange(len(self.takers), device=hole.device)
+        number = torch.full((rows * columns,), -1, device=hole.device)
+        number[self.takers] = torch.arange(len(self.takers), device=hole.device)
+        # which taker each cell is (-1: none), [h + 2 REACH, w + 2 REACH]
+        self.number = pad(number.view(rows, columns), (REACH,) * 4, value=-1)
+        self.height = torch.arange(rows, device=hole.device).repeat_interleave(columns) / rows  # [h w]
         self.generator = torch.Generator().manual_seed(rows)
         self.filters = _principal(patches_around(self.image, self.sample), light)
         self.offered = self._described(self.image)
@@ -60,7 +64,7 @@ class Level:
             nearest = self._started(coarser)
         else:
             image = self._peeled()
-            nearest, _ = self.nearest_of_all(image)
+            nearest = self.nearest_of_all(image)
         for _ in range(rounds):
             nearest, cost = self._nearest(image, nearest)
             image = self._agreed(image, nearest, cost)
@@ -72,22 +76,21 @@ class Level:
         """The picture with its hole filled cell by cell from its rim inwards, each by the donor that fits best to what
         is known around it by then (Criminisi et al. 2004, section 2, a ring at a time)."""
         givers = self.sample
-        given = patches_around(self.image, givers)  # [G, P]
+        given, high = patches_around(self.image, givers), self.height[givers, None]
+        squares = given.square().unflatten(1, (3, -1)).sum(1)
+        offered = torch.cat([given, squares, _SAME_ROW * high, _SAME_ROW * high.square()], 1).T  # [_, G]
         flat, known = self.image.flatten(2)[0].clone(), ~self.hole
         while not bool(known.all()):
             ring = ((box_max(known.float()[None, None], 1)[0, 0] > 0) & ~known).flatten().nonzero()[:, 0]
             if len(ring) == 0:
                 break
-            image = flat.view_as(self.image)
-            mine = patches_around(image, ring)  # [R, P]
-            there = patches_around(known.float().expand_as(image), ring) > 0
-            there = there.float()
-            apart = (
-                (there * mine.square()).sum(1, keepdim=True) - 2 * (there * mine) @ given.T + there @ given.square().T
-            )
-            rows = (givers[None] // self.columns - ring[:, None] // self.columns) / self.rows
-            cost = apart / there.mean(1, keepdim=True).clamp_min(1e-3) + _SAME_ROW * rows.square()
-            flat[:, ring] = flat[:, givers[cost.argmin(1)]]
+            there = (patches_around(known[None, None].float(), ring) > 0).float()  # [R, side^2]
+            there = there / there.mean(1, keepdim=True).clamp_min(1e-3)
+            mine = patches_around(flat.view_as(self.image), ring) * there.repeat(1, 3)
+            high = self.height[ring, None]
+            # squared differences (a - b)^2, less the a^2 that all givers b have in common
+            cost = torch.cat([-2 * mine, there, -2 * high, torch.ones_like(high)], 1) @ offered
+            flat[:, ring] = flat[:, givers[cost.min(1).indices]]
             known = known.flatten().index_fill(0, ring, True).view_as(known)
         return flat.view_as(self.image)
 
@@ -111,30 +114,27 @@ class Level:
         return torch.where(inside & self.donors[index], index, otherwise)
 
     def _described(self, image: Tensor) -> Tensor:
-        """The patches around all cells of image [1, 3, h, w] in a few numbers each, [h w, _NUMBERS]."""
-        return conv2d(pad(image, (REACH,) * 4, mode="replicate"), self.filters)[0].flatten(1).T.contiguous()
+        """The patches around all cells of image [1, 3, h, w] in a few numbers each, the last of them their height:
+        [h w, _NUMBERS + 1], so that the squared difference of two is what the one costs in place of the other."""
+        wider = pad(image, (REACH,) * 4, mode="replicate").contiguous(memory_format=torch.channels_last)
+        colours = conv2d(wider, self.filters)[0].permute(1, 2, 0).reshape(-1, _NUMBERS)
+        return torch.cat([colours, _SAME_ROW**0.5 * self.height[:, None]], 1)
 
-    def _cost(self, mine: Tensor, taker: Tensor, giver: Tensor) -> Tensor:
-        """Squared difference of patches mine [T, _NUMBERS] of cells taker [T] from those of giver [T], and of their
-        heights."""
-        rows = (giver // self.columns - taker // self.columns) / self.rows
-        return (self.offered[giver] - mine).square().sum(-1) + _SAME_ROW * rows.square()
+    def _cost(self, mine: Tensor, giver: Tensor) -> Tensor:
+        """What the patches around cells giver [I] cost in place of the described patches mine [I, _NUMBERS + 1]."""
+        return (self.offered.index_select(0, giver) - mine).square().sum(-1)
 
-    def nearest_of_all(self, image: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        """The best donors [T] for the takers in an image, and their costs [T]; all are compared."""
+    def nearest_of_all(self, image: Tensor | None = None) -> Tensor:
+        """The best donors [T] for the takers in an image; all are compared."""
         mine = (self.offered if image is None else self._described(image))[self.takers]
-        givers = self.sample
-        apart, best = torch.cdist(self._placed(mine, self.takers), self._placed(self.offered[givers], givers)).min(1)
-        return givers[best], apart.square()
-
-    def _placed(self, described: Tensor, index: Tensor) -> Tensor:
-        """Patches [I, _NUMBERS] with one number more, so that their distances hold that of their heights."""
-        return torch.cat([described, (_SAME_ROW**0.5 / self.rows * (index // self.columns))[:, None]], 1)
+        given = self.offered[self.sample]
+        cost = torch.addmm(given.square().sum(1), mine, given.T, alpha=-2)  # less what all givers have in common
+        return self.sample[cost.min(1).indices]
 
     def _nearest(self, image: Tensor, nearest: Tensor) -> tuple[Tensor, Tensor]:
         """Better donors [T] for the takers, and their costs [T]."""
         mine = self._described(image)[self.takers]
-        cost = self._cost(mine, self.takers, nearest)
+        cost = self._cost(mine, nearest)
         for sweep in range(_SWEEPS):
             step = 1 + 2 * sweep
             for dy, dx in ((0, step), (0, -step), (step, 0), (-step, 0)):
@@ -148,51 +148,53 @@ class Level:
         return nearest, cost
 
     def _neighbours(self, nearest: Tensor, dy: int, dx: int) -> Tensor:
-        """What the neighbour at (dy, dx) found, put back by as much."""
-        y, x = self.takers // self.columns + dy, self.takers % self.columns + dx
-        inside = (y >= 0) & (y < self.rows) & (x >= 0) & (x < self.columns)
-        place = self.place[y.clamp(0, self.rows - 1) * self.columns + x.clamp(0, self.columns - 1)]
-        found = nearest[place.clamp_min(0)]
-        moved = self._or_else(found // self.columns - dy, found % self.columns - dx, nearest)
-        return torch.where(inside & (place >= 0), moved, nearest)
+        """What the neighbour at (dy, dx) found, put back by as much; neither is more than REACH."""
+        top, left = REACH + dy, REACH + dx
+        number = self.number[top : top + self.rows, left : left + self.columns].flatten()[self.takers]
+        moved = nearest[number.clamp_min(0)] - (dy * self.columns + dx)  # in the picture: donors keep off its border
+        return torch.where((number >= 0) & self.donors[moved], moved, nearest)
 
     def _tried(self, mine: Tensor, nearest: Tensor, cost: Tensor, found: Tensor):
         """(nearest, cost) with what was found where it costs less."""
         new = (found != nearest).nonzero()[:, 0]
-        tried = self._cost(mine[new], self.takers[new], found[new])
+        found = found[new]
+        tried = self._cost(mine.index_select(0, new), found)
         better = tried < cost[new]
         chosen = new[better]
-        return nearest.index_copy(0, chosen, found[chosen]), cost.index_copy(0, chosen, tried[better])
+        return nearest.index_copy(0, chosen, found[better]), cost.index_copy(0, chosen, tried[better])
+
+    @cached_property
+    def _over(self) -> Tensor:
+        """Of every cell of the hole the takers whose patches lie over it [H, side^2] (-1: none)."""
+        side = 2 * REACH + 1
+        return self.number.unfold(0, side, 1).unfold(1, side, 1)[self.hole].flatten(1)
 
     def _agreed(self, image: Tensor, nearest: Tensor, cost: Tensor) -> Tensor:
         """The hole's cells as the patches over them have them, the better fitting ones counting more."""
-        colours = image.flatten(2)[0]  # [3, h w]
-        wide = 2 * float(cost.median()) + 1e-5
-        trust = torch.exp(-cost / wide)
-        around = torch.arange(-REACH, REACH + 1, device=image.device)
-        dy, dx = around.repeat_interleave(len(around)), around.repeat(len(around))
-        y, x = self.takers[:, None] // self.columns + dy, self.takers[:, None] % self.columns + dx  # [T, P]
-        inside = (y >= 0) & (y < self.rows) & (x >= 0) & (x < self.columns)
-        offset = dy * self.columns + dx
-        cells = (self.takers[:, None] + offset).clamp(0, self.rows * self.columns - 1)
-        inside = inside & self.hole.flatten()[cells]
-        taken, given = cells[inside], (nearest[:, None] + offset)[inside]
-        share = trust[:, None].expand_as(inside)[inside]
-        total = torch.zeros(4, colours.shape[1], device=image.device)
-        total.index_add_(1, taken, torch.cat([colours[:, given] * share, share[None]]))
-        made = (total[:3] / total[3:].clamp_min(1e-12)).view_as(image)
-        return torch.where(self.hole, made, image)
+        colours = image.flatten(2)[0].T  # [h w, 3]
+        trust = torch.exp(-cost / (2 * float(cost.median()) + 1e-5))
+        share = torch.where(self._over >= 0, trust.take(self._over), 0.0)
+        around = torch.arange(REACH, -REACH - 1, -1, device=image.device)  # where the patches over a cell have it
+        given = nearest.take(self._over) + (around[:, None] * self.columns + around).flatten()
+        made = embedding_bag(given, colours, mode="sum", per_sample_weights=share)
+        made = made / share.sum(1, keepdim=True).clamp_min(1e-12)
+        return image.masked_scatter(self.hole, made.T)
+
+
+def shrunk(hole: Tensor, rows: int, columns: int) -> Tensor:
+    """A hole [1, 1, H, W] bool on a grid [1, 1, rows, columns]: cells that it touches."""
+    return interpolate(hole.float(), (rows, columns), mode="area") > 0.02
 
 
 def patches_around(image: Tensor, index: Tensor) -> Tensor:
-    """Patches around cells index [I] of image [1, 3, h, w], as [I, 3 (2 REACH + 1)^2], so that the distance of two is
-    the root of their mean squared difference; beyond the border the last cells go on."""
+    """Patches around cells index [I] of image [1, C, h, w], as [I, C (2 REACH + 1)^2], so that the distance of two of
+    three colours is the root of their mean squared difference; beyond the border the last cells go on."""
     rows, columns = image.shape[-2:]
     around = torch.arange(-REACH, REACH + 1, device=image.device)
     y = (index[:, None] // columns + around).clamp(0, rows - 1)
     x = (index[:, None] % columns + around).clamp(0, columns - 1)
     cells = (y[:, :, None] * columns + x[:, None, :]).flatten(1)  # [I, side^2]
-    colours = image.flatten(2)[0][:, cells]  # [3, I, side^2]
+    colours = image.flatten(2)[0][:, cells]  # [C, I, side^2]
     return colours.transpose(0, 1).flatten(1) / (3 * cells.shape[1]) ** 0.5
 
 

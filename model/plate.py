@@ -14,7 +14,7 @@ from torch.nn.functional import interpolate, pad
 from .filters import box_max, box_mean
 from .holes import RIM, fill_background
 from .membrane import lit_from_around
-from .patches import REACH, Level, Matched
+from .patches import REACH, Level, Matched, shrunk
 
 CELLS = 160**2  # of the finest of two levels; the coarser has a quarter of them
 GROWN = 0.6 * RIM  # of the longer side: the rim of a hole, with an object's last pixels, is made anew
@@ -62,13 +62,13 @@ def _shadows(image: Tensor, hole: Tensor) -> Tensor:
     """Where it is darker beside a hole than the same stuff farther away, and of no other colour: [1, 1, H, W] bool."""
     height, width = image.shape[-2:]
     rows, columns = _grid(height, width, _SHADOW_CELLS)
-    inside = interpolate(hole.float(), (rows, columns), mode="area") > 0.02
+    inside = shrunk(hole, rows, columns)
     reach = round(SHADOW_REACH * max(rows, columns))
     around = box_max(inside.float(), reach) > 0
     level = Level(fill_background(image, (~hole).float()), around, rows, columns, light=_SHADOW_LIGHT)
     if not bool(level.donors.any()):
         return torch.zeros_like(hole)
-    alike, _ = level.nearest_of_all()
+    alike = level.nearest_of_all()
     mean = _smoothed(level.image) + 0.02
     flat = mean.flatten(2)[0]
     ratio = torch.ones_like(flat)
