@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
+from torch.nn.functional import embedding_bag
 
 BACKGROUND = -1  # label of pixels that belong to no object
 UNUSED = -2  # label that nobody asks for
@@ -59,22 +60,29 @@ def fetch(atlas: Atlas, view: Tensor, uv: Tensor, wanted: Tensor) -> tuple[Tenso
     Returns values [P, C] (0 where nothing was found) and alpha [P] in 0..1.
     """
     safe = view.clamp_min(0)
-    width, height, offset = atlas.width[safe], atlas.height[safe], atlas.offset[safe]
-    position = uv.clamp(-2, 3) * torch.stack([width, height], -1) - 0.5
+    width, height, offset = (x.index_select(0, safe) for x in (atlas.width, atlas.height, atlas.offset))
+    columns, rows = _neighbours(uv[:, 0], width), _neighbours(uv[:, 1], height)
+    indices, weights = [], []
+    for row, above in rows:
+        start, above = offset + row * width, above * (view >= 0)
+        for column, beside in columns:
+            index = start + column
+            indices.append(index)
+            weights.append(above * beside * (atlas.labels.index_select(0, index) == wanted))
+    weight = torch.stack(weights, 1)  # [P, 4]
+    alpha = weight.sum(1)
+    total = embedding_bag(torch.stack(indices, 1), atlas.rows, mode="sum", per_sample_weights=weight)
+    return total / alpha.clamp_min(1e-6)[:, None], alpha
+
+
+def _neighbours(place: Tensor, size: Tensor) -> list[tuple[Tensor, Tensor]]:
+    """The two pixels around each place [P], in units of a side of `size` [P] pixels, and their shares [P] of a linear
+    read: 0 beyond the side."""
+    position = place.clamp(-2, 3) * size - 0.5
     nearest = position.round()
     position = torch.where((position - nearest).abs() < _SNAP, nearest, position)
-    corner = position.floor()
-    fraction = position - corner
-    column, row = corner[:, 0].long(), corner[:, 1].long()
-    total = torch.zeros(uv.shape[0], atlas.rows.shape[1], device=uv.device)
-    alpha = torch.zeros(uv.shape[0], device=uv.device)
-    for dy in (0, 1):
-        for dx in (0, 1):
-            x, y = column + dx, row + dy
-            weight = (fraction[:, 0] if dx else 1 - fraction[:, 0]) * (fraction[:, 1] if dy else 1 - fraction[:, 1])
-            inside = (x >= 0) & (x < width) & (y >= 0) & (y < height) & (view >= 0)
-            index = torch.where(inside, offset + y * width + x, 0)
-            weight = weight * (inside & (atlas.labels[index] == wanted))
-            total += atlas.rows[index] * weight[:, None]
-            alpha += weight
-    return total / alpha.clamp_min(1e-6)[:, None], alpha
+    first = position.floor()
+    share, first = position - first, first.long()
+    pixels = ((first, 1 - share), (first + 1, share))
+    inside = [(x >= 0) & (x < size) for x, _ in pixels]
+    return [(torch.where(there, x, 0), part * there) for (x, part), there in zip(pixels, inside, strict=True)]

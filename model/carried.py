@@ -24,24 +24,26 @@ from .geometry import (
     NEAR,
     Boxes,
     Camera,
+    between_slabs,
     box_to_camera,
     camera_rays,
     floor_points,
-    from_box_coordinates,
-    intersect_box,
+    into_box,
+    maps_of,
     moved_boxes,
     pixel_centres,
     project_each,
+    projected,
     rigid_inverse,
-    to_box_coordinates,
     transform_each,
+    turned,
 )
 from .hidden_sides import asked
 from .holes import RIM, fill_background, fill_holes
 from .layers import BoxLayers, box_layers
 from .plate import REPLACED
 from .several_views import choose_views
-from .sources import Sources, best_entries
+from .sources import Sources, best_entries, projections_back
 from .splatting import splat
 
 FALLBACK = 0.3  # share of the way from a ray's entry to its exit where an unseen surface is assumed
@@ -143,8 +145,7 @@ class _Pixels:
         device = boxes.pose.device
         rays = camera_rays(pixel_centres(height, width, device).view(1, -1, 2), camera.intrinsics)
         self.rays = rays.reshape(-1, 3)  # [B*P, 3]
-        self.to_camera = box_to_camera(camera, boxes).flatten(0, 1) if self.count else torch.eye(4, device=device)[None]
-        self.size = boxes.size.flatten(0, 1) if self.count else torch.ones(1, 3, device=device)
+        self.inside = into_box(box_to_camera(camera, boxes), boxes.size)  # [B, N, 3, 4]
         self.frame = torch.arange(self.batch, device=device).repeat_interleave(height * width)
 
     def upsample(self, values: Tensor) -> Tensor:
@@ -185,13 +186,11 @@ def _read(sources: Sources, pixels: _Pixels, entry: Tensor, depth: Tensor) -> tu
     if chosen.numel() == 0:
         return colour, alpha
     who = entry[chosen]
-    box = pixels.frame[chosen] * pixels.count + sources.slot[who]
     points = pixels.rays[chosen] * depth[chosen, None]
-    coordinates = to_box_coordinates(points, pixels.to_camera[box], pixels.size[box])
-    back = from_box_coordinates(coordinates, sources.to_camera[who], sources.size[who])
-    view = sources.view[who]
-    uvd = project_each(back, sources.intrinsics[view])
-    values, share = fetch(sources.atlas, torch.where(uvd[:, 2] > NEAR, view, -1), uvd[:, :2], sources.label[who])
+    back = projections_back(sources, pixels.camera, pixels.boxes)
+    uv, away = projected(maps_of(back, who), points)
+    view = torch.where(away > NEAR, sources.view[who], -1)
+    values, share = fetch(sources.atlas, view, uv, sources.label[who])
     colour[chosen], alpha[chosen] = values, share
     return colour, alpha
 
@@ -230,14 +229,12 @@ def _box_candidate(sources, pixels: _Pixels, slot_map: Tensor, best: Tensor, see
         empty = torch.zeros_like(seen.alpha)
         return _Candidate(torch.full_like(slot, -1), empty, torch.zeros_like(seen.colour), empty, False)
     slot = torch.where((slot == seen.slot) & (seen.alpha > 0.5), -1, slot)
-    box = pixels.frame * pixels.count + slot.clamp_min(0)
     depth = torch.zeros_like(seen.depth)
     chosen = (slot >= 0).nonzero()[:, 0]
-    entry_depth, leave, hit = intersect_box(
-        pixels.rays[chosen, None], pixels.to_camera[box[chosen]], pixels.size[box[chosen]]
-    )
-    depth[chosen] = (entry_depth + FALLBACK * (leave - entry_depth).clamp_min(0))[:, 0]
-    slot[chosen[~hit[:, 0]]] = -1
+    own = maps_of(pixels.inside, pixels.frame[chosen] * pixels.count + slot[chosen])
+    entry_depth, leave, hit = between_slabs(own[:, 3], turned(own, pixels.rays[chosen]))
+    depth[chosen] = entry_depth + FALLBACK * (leave - entry_depth).clamp_min(0)
+    slot[chosen[~hit]] = -1
     entry = torch.where(slot >= 0, best[pixels.frame, slot.clamp_min(0)], -1)
     colour, alpha = _read(sources, pixels, entry, depth)
     return _Candidate(slot, depth, colour, alpha, False)

@@ -11,7 +11,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from .geometry import Boxes, moved_boxes, rigid_inverse, transform_each
+from .geometry import Boxes, maps_of, moved_boxes, rigid_inverse, turned
 
 UNDER = 0.16  # share of light lost under a box and where it meets the floor
 WIDE, WIDE_REACH = 0.05, 0.9  # share lost beside it, and where that ends, in sizes of the box
@@ -31,17 +31,20 @@ def light_left(boxes: Boxes, points: Tensor, ground: Tensor) -> Tensor:
     reach = WIDE_REACH * unit + size[..., :2].norm(dim=-1) / 2
     away = torch.cdist(points[..., :2], boxes.pose[..., :2, 3], compute_mode="donot_use_mm_for_euclid_dist")
     near_by = (away < reach[:, None]) & boxes.present[:, None]  # [B, P, N]: most boxes are far from most points
+    gap = (boxes.pose[..., 2, 3] - size[..., 2] / 2 - ground[:, None]).abs()
+    touching = (1 - gap / (LIFTED * unit)).clamp_min(0)
     frame, point, number = near_by.nonzero().unbind(-1)
-    size, unit = size[frame, number], unit[frame, number]
-    local = transform_each(rigid_inverse(boxes.pose)[frame, number], points[frame, point])
-    distance = (local[:, :2].abs() - size[:, :2] / 2).clamp_min(0).norm(dim=-1) / unit  # [Q] in sizes
+    box, place = frame * boxes.size.shape[1] + number, frame * points.shape[1] + point
+    half = size.reshape(-1, 3).T.index_select(1, box) / 2  # [3, Q]
+    unit, touching = (x.flatten().index_select(0, box) for x in (unit, touching))
+    own = maps_of(rigid_inverse(boxes.pose)[..., :3, :], box)
+    local = own[:, 3] + turned(own, points.flatten(0, 1).index_select(0, place))  # [3, Q]
+    distance = torch.hypot(*(local.abs() - half)[:2].clamp_min(0)) / unit  # [Q] in sizes
     near = (1 - distance / NEAR_REACH).clamp_min(0).square()
     wide = (1 - distance / WIDE_REACH).clamp_min(0)
-    gap = (boxes.pose[frame, number, 2, 3] - size[:, 2] / 2 - ground[frame]).abs()
-    touching = (1 - gap / (LIFTED * unit)).clamp_min(0)
     kept = 1 - touching * ((UNDER - WIDE) * near + WIDE * wide)
     left = torch.ones_like(points[..., 0])
-    return left.flatten().scatter_reduce(0, frame * points.shape[1] + point, kept, "prod").view_as(left)
+    return left.flatten().scatter_reduce(0, place, kept, "prod").view_as(left)
 
 
 def contact_shade(before: Boxes, after: Boxes, points: Tensor, ground: Tensor) -> Tensor:

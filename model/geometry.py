@@ -176,20 +176,56 @@ def box_to_camera(camera: Camera, boxes: Boxes) -> Tensor:
 
 
 @full_precision
+def into_box(to_camera: Tensor, size: Tensor) -> Tensor:
+    """Affine maps [..., 3, 4] from camera space to box coordinates: to_camera [..., 4, 4] box-to-camera, size [..., 3]
+    metres."""
+    return rigid_inverse(to_camera)[..., :3, :] / size[..., None]
+
+
+@full_precision
 def intersect_box(directions: Tensor, to_camera: Tensor, size: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """Slab test of camera rays from the origin with boxes.
 
     directions [..., P, 3] (z = 1), to_camera [..., 4, 4] box-to-camera, size [..., 3] metres.
     Returns entry depth, exit depth [..., P] (metres; entry is at least `NEAR`) and hit [..., P] bool.
     """
-    inverse = rigid_inverse(to_camera)
-    origin = inverse[..., None, :3, 3] / size[..., None, :]  # [..., 1, 3] in box coordinates
-    ray = directions @ inverse[..., :3, :3].transpose(-1, -2) / size[..., None, :]
-    ray = torch.where(ray.abs() < 1e-9, torch.full_like(ray, 1e-9), ray)
-    first, second = (-0.5 - origin) / ray, (0.5 - origin) / ray
-    entry = torch.minimum(first, second).amax(-1).clamp_min(NEAR)
-    leave = torch.maximum(first, second).amin(-1)
+    inside = into_box(to_camera, size)
+    return between_slabs(inside[..., 3:], inside[..., :3] @ directions.transpose(-1, -2))
+
+
+def between_slabs(origin: Tensor, ray: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """As `intersect_box`, of rays [..., 3, P] from an origin [..., 3, P] in box coordinates."""
+    inverse = 1 / torch.where(ray.abs() < 1e-9, 1e-9, ray)
+    middle, half = -origin * inverse, 0.5 * inverse.abs()
+    entry = (middle - half).amax(-2).clamp_min(NEAR)
+    leave = (middle + half).amin(-2)
     return entry, leave, leave > entry
+
+
+def maps_of(maps: Tensor, index: Tensor) -> Tensor:
+    """Of affine maps [..., 3, 4] the one at every index [...] of them all, coordinates first: [3, 4, ...]."""
+    return maps.reshape(-1, 12).T.index_select(1, index.flatten()).view(3, 4, *index.shape)
+
+
+def turned(maps: Tensor, vectors: Tensor) -> Tensor:
+    """Vectors [..., 3] by the linear part of a map each, maps [3, 4, ...], coordinates first: [3, ...]."""
+    x, y, z = vectors.unbind(-1)
+    return maps[:, 0] * x + maps[:, 1] * y + maps[:, 2] * z
+
+
+def projection(to_camera: Tensor, size: Tensor, intrinsics: Tensor) -> Tensor:
+    """Affine maps [..., 3, 4] from box coordinates to (u depth, v depth, depth) in a camera."""
+    into_camera = to_camera[..., :3, :] * torch.cat([size, torch.ones_like(size[..., :1])], -1)[..., None, :]
+    depth = into_camera[..., 2:, :]
+    uv = into_camera[..., :2, :] * intrinsics[..., :2, None] + depth * intrinsics[..., 2:, None]
+    return torch.cat([uv, depth], -2)
+
+
+def projected(maps: Tensor, points: Tensor) -> tuple[Tensor, Tensor]:
+    """(u, v) [Q, 2] and depth [Q] of points [Q, 3] by a `projection` of their own each, maps [3, 4, Q]; depth below
+    `NEAR` is clamped for the division only."""
+    u, v, depth = maps[:, 3] + turned(maps, points)
+    return torch.stack([u, v], -1) / depth.clamp_min(NEAR)[:, None], depth
 
 
 def to_box_coordinates(points: Tensor, to_camera: Tensor, size: Tensor) -> Tensor:

@@ -15,12 +15,16 @@ from torch import Tensor
 from .geometry import (
     Boxes,
     Camera,
+    between_slabs,
     box_to_camera,
     boxes_2d,
     camera_rays,
-    intersect_box,
+    full_precision,
+    into_box,
+    maps_of,
     pixel_centres,
     to_box_coordinates,
+    turned,
 )
 
 LAYERS = 3  # boxes a ray may enter and still be told apart
@@ -41,6 +45,7 @@ class BoxLayers:
     maps: Tensor
 
 
+@full_precision
 def box_layers(camera: Camera, boxes: Boxes, height: int, width: int, maps: bool = True) -> BoxLayers:
     """Layers of boxes [B, N] seen by cameras [B], at height x width pixels; without `maps` these stay empty."""
     device = boxes.pose.device
@@ -48,61 +53,47 @@ def box_layers(camera: Camera, boxes: Boxes, height: int, width: int, maps: bool
     rays = camera_rays(pixel_centres(height, width, device).view(1, -1, 2), camera.intrinsics)  # [B, P, 3]
     if count == 0:
         boxes, count = _one_absent(batch, device), 1
-    to_camera = box_to_camera(camera, boxes)  # [B, N, 4, 4]
-    if batch == 1 and count > LAYERS:
-        rectangles = boxes_2d(camera, boxes)[0]
-        entry, leave = _inside_rectangles(rays.view(height, width, 3), to_camera[0], boxes.size[0], rectangles)
-    else:
-        entry, leave, hit = intersect_box(rays[:, None], to_camera, boxes.size)  # [B, N, P]
-        entry = torch.where(hit & boxes.present[..., None], entry, torch.inf)
-    depths, slots = [], []
-    for _ in range(LAYERS):  # the nearest box, then the nearest of the others ...
-        depth, nearest = entry.min(1, keepdim=True)
-        depths.append(depth)
-        slots.append(nearest)
-        entry = entry.scatter(1, nearest, torch.inf)
-    entry, slot = torch.cat(depths, 1), torch.cat(slots, 1)  # [B, K, P]
-    covered = torch.isfinite(entry)
-    entry, leave = (torch.where(covered, x, 0.0) for x in (entry, leave.gather(1, slot)))
-    drawn = [
-        _layer_maps(rays, to_camera, boxes.size, slot[:, k], entry[:, k], leave[:, k], covered[:, k])
-        for k in range(LAYERS if maps else 0)
-    ]
-    stacked = torch.cat(drawn, 1) if drawn else rays.new_zeros(batch, 0, height * width)
-    shape = (batch, LAYERS, height, width)
-    slot = torch.where(covered, slot, -1).view(shape)
-    stacked = stacked.view(batch, stacked.shape[1], height, width)
-    return BoxLayers(slot, entry.view(shape), leave.view(shape), stacked)
-
-
-def _inside_rectangles(rays: Tensor, to_camera: Tensor, size: Tensor, rectangles: Tensor) -> tuple[Tensor, Tensor]:
-    """Entry (inf: missed) and exit depths [1, N, P] of rays [H, W, 3], each box tested inside its 2D bounds only."""
-    height, width = rays.shape[:2]
-    count = len(size)
-    entry, leave = rays.new_full((count, height, width), torch.inf), rays.new_zeros(count, height, width)
-    scale = rectangles.new_tensor([width, height, width, height])
-    bounds = torch.cat([(rectangles * scale)[:, :2].floor() - 1, (rectangles * scale)[:, 2:].ceil() + 1], 1)
-    for n, (left, top, right, bottom) in enumerate(bounds.long().clamp_min(0).tolist()):
-        if not bool((rectangles[n] != 0).any()):
+    inside = into_box(box_to_camera(camera, boxes), boxes.size)  # [B, N, 3, 4]
+    # of each layer entry, exit and slot; nearer boxes push those behind them back by a layer
+    layers = rays.new_tensor([torch.inf, 0.0, -1.0]).view(3, 1, 1, 1).repeat(LAYERS, 1, batch, height, width)
+    layers = layers.view(LAYERS, 3, batch, height, width)
+    for n, (left, top, right, bottom) in enumerate(_windows(boxes_2d(camera, boxes), height, width)):
+        if left >= right or top >= bottom:
             continue  # absent, or wholly behind the camera
-        part = rays[top:bottom, left:right]
-        near, far, hit = intersect_box(part.reshape(-1, 3), to_camera[n], size[n])
-        entry[n, top:bottom, left:right] = torch.where(hit, near, torch.inf).view(part.shape[:2])
-        leave[n, top:bottom, left:right] = far.view(part.shape[:2])
-    return entry.view(1, count, -1), leave.view(1, count, -1)
+        part = rays.view(batch, height, width, 3)[:, top:bottom, left:right]
+        entry, leave, hit = between_slabs(inside[:, n, :, 3:], inside[:, n, :, :3] @ part.flatten(1, 2).mT)
+        entry = torch.where(hit & boxes.present[:, n, None], entry, torch.inf)
+        box = torch.stack([entry, leave, torch.full_like(entry, n)]).view(3, *part.shape[:3])
+        for layer in layers[..., top:bottom, left:right]:
+            nearer = box[0] < layer[0]
+            box, layer[:] = torch.where(nearer, layer, box), torch.where(nearer, box, layer)
+    entry, leave, slot = layers.permute(1, 2, 0, 3, 4)  # [B, K, H, W] each
+    slot = slot.long()
+    entry, leave = (torch.where(slot >= 0, x, 0.0) for x in (entry, leave))
+    if not maps:
+        return BoxLayers(slot, entry, leave, rays.new_zeros(batch, 0, height, width))
+    drawn = _layer_maps(rays, inside, slot.flatten(2), entry.flatten(2), leave.flatten(2))
+    return BoxLayers(slot, entry, leave, drawn.view(batch, -1, height, width))
 
 
-def _layer_maps(rays, to_camera, size, slot, entry, leave, covered) -> Tensor:
-    """[B, 8, P] of one layer; gathers each pixel's own box."""
-    batch, pixels = slot.shape
-    index = slot + torch.arange(batch, device=slot.device)[:, None] * size.shape[1]
-    matrix, extents = (
-        to_camera.flatten(0, 1)[index],
-        size.flatten(0, 1)[index],
-    )  # [B, P, 4, 4], [B, P, 3]
-    ends = [to_box_coordinates(rays * d[..., None], matrix, extents).clamp(-0.6, 0.6) * 2 for d in (entry, leave)]
-    maps = torch.cat([*ends, 1 / (1 + entry[..., None]), torch.ones_like(entry)[..., None]], -1)
-    return torch.where(covered[..., None], maps, 0.0).transpose(1, 2)
+def _windows(rectangles: Tensor, height: int, width: int) -> list[list[int]]:
+    """(left, top, right, bottom) in pixels around the 2D bounds [B, N, 4] of each of N boxes in all pictures."""
+    nowhere = (rectangles == 0).all(-1, keepdim=True)
+    scale = rectangles.new_tensor([width, height])
+    first = torch.where(nowhere, 1.0, rectangles[..., :2]).amin(0) * scale
+    last = rectangles[..., 2:].amax(0) * scale
+    return torch.cat([first.floor() - 1, last.ceil() + 1], 1).long().clamp_min(0).tolist()
+
+
+def _layer_maps(rays: Tensor, inside: Tensor, slot: Tensor, entry: Tensor, leave: Tensor) -> Tensor:
+    """[B, K * 8, P] of rays [B, P, 3] and layers [B, K, P]; inside [B, N, 3, 4]: camera space to box coordinates."""
+    batch, count = inside.shape[:2]
+    index = slot.clamp_min(0) + torch.arange(batch, device=slot.device)[:, None, None] * count
+    own = maps_of(inside, index)  # [3, 4, B, K, P]
+    ray = turned(own, rays[:, None])  # [3, B, K, P]
+    ends = torch.cat([own[:, 3] + ray * depth for depth in (entry, leave)]).clamp(-0.6, 0.6) * 2
+    maps = torch.cat([ends, 1 / (1 + entry[None]), torch.ones_like(entry[None])])  # [8, B, K, P]
+    return torch.where(slot >= 0, maps, 0.0).permute(1, 2, 0, 3).flatten(1, 2)
 
 
 def _one_absent(batch: int, device: torch.device) -> Boxes:

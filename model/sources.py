@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from .atlas import Atlas
-from .geometry import Boxes, Camera, box_to_camera, rigid_inverse
+from .geometry import Boxes, Camera, box_to_camera, full_precision, into_box, projection, rigid_inverse
 
 GUESSED = 0.4  # taken off the cosine of a guess: what was seen from up to some 60 degrees aside is better
 
@@ -46,6 +46,17 @@ class Sources:
     depth: Tensor | None = None
     plate_view: Tensor | None = None
     guessed: Tensor | None = None
+
+
+@full_precision
+def projections_back(sources: Sources, camera: Camera, boxes: Boxes) -> Tensor:
+    """Of every entry the `projection` [E, 3, 4] from the target's camera space into its view: where that saw what the
+    box [B, N] carries there. In double precision, so that a box that did not move gives every pixel its own."""
+    now = box_to_camera(camera, boxes)[sources.frame, sources.slot].double()
+    inside = into_box(now, boxes.size[sources.frame, sources.slot].double())
+    seen = projection(sources.to_camera.double(), sources.size.double(), sources.intrinsics[sources.view].double())
+    beyond = torch.cat([torch.zeros_like(seen[..., :3]), seen[..., 3:]], -1)
+    return (seen[..., :3] @ inside + beyond).float()
 
 
 def lines_of_sight(sources: Sources, camera: Camera, boxes: Boxes) -> Tensor:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from .geometry import NEAR, Boxes, Camera, box_to_camera, from_box_coordinates, project_each
+from .geometry import NEAR, Boxes, Camera, box_to_camera, maps_of, projected, projection
 from .sources import Sources
 
 _DEPTH_STEPS = 2**20
@@ -20,16 +20,15 @@ def splat(sources: Sources, camera: Camera, boxes: Boxes, rows: int, columns: in
     cells = rows * columns
     buffer = torch.full((batch * cells,), torch.iinfo(torch.int64).max, device=device)
     if sources.points.shape[0] and boxes.size.shape[1]:
-        frame, slot = sources.frame[sources.point_entry], sources.slot[sources.point_entry]
-        to_camera = box_to_camera(camera, boxes)[frame, slot]  # [Q, 4, 4]
-        points = from_box_coordinates(sources.points, to_camera, boxes.size[frame, slot])
-        uvd = project_each(points, camera.intrinsics[frame])
-        column, row = (uvd[:, 0] * columns).floor().long(), (uvd[:, 1] * rows).floor().long()
-        ok = (column >= 0) & (column < columns) & (row >= 0) & (row < rows) & (uvd[:, 2] > NEAR)
-        ok = ok & boxes.present[frame, slot]
-        quantised = (uvd[:, 2].clamp(NEAR, 1e3).log() * (_DEPTH_STEPS / 20) + _DEPTH_STEPS / 2).long()
+        frame, slot = sources.frame, sources.slot
+        maps = projection(box_to_camera(camera, boxes)[frame, slot], boxes.size[frame, slot], camera.intrinsics[frame])
+        uv, metres = projected(maps_of(maps, sources.point_entry), sources.points)
+        column, row = (uv[:, 0] * columns).floor().long(), (uv[:, 1] * rows).floor().long()
+        ok = (column >= 0) & (column < columns) & (row >= 0) & (row < rows) & (metres > NEAR)
+        ok = ok & boxes.present[frame, slot].index_select(0, sources.point_entry)
+        quantised = (metres.clamp(NEAR, 1e3).log() * (_DEPTH_STEPS / 20) + _DEPTH_STEPS / 2).long()
         key = (quantised << 32) | sources.point_entry
-        index = (frame * cells + row * columns + column)[ok]
+        index = (frame.index_select(0, sources.point_entry) * cells + row * columns + column)[ok]
         buffer.scatter_reduce_(0, index, key[ok], "amin")
     filled = buffer != torch.iinfo(torch.int64).max
     entry = torch.where(filled, buffer & 0xFFFFFFFF, -1).view(batch, rows, columns)
