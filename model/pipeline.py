@@ -184,8 +184,9 @@ class NeuralAssetsPipeline(DiffusionPipeline):
         scene, settings = scene.checked(), (settings or RenderSettings()).checked()
         clock = Clock()
         pause = clock.beside(pause_of(cancel))
-        prepared = self._prepare(scene)
-        posed = pose_scene(scene, settings, prepared, self.size, self._execution_device)
+        device = self._execution_device  # takes some milliseconds to find out
+        prepared = self._prepare(scene, device)
+        posed = pose_scene(scene, settings, prepared, self.size, device)
         clock.mark("geometry")
         condition, carried_latents = self._condition(prepared, posed)
         clock.mark("tokens")
@@ -210,21 +211,20 @@ class NeuralAssetsPipeline(DiffusionPipeline):
             made = latents_to_image(self.autoencoder, image_to_latents(self.autoencoder, small, patch), patch)
         return to_uint8(made)
 
-    def _prepare(self, scene: Scene) -> Prepared:
+    def _prepare(self, scene: Scene, device: torch.device) -> Prepared:
         """Cached by the identity of the assets: poses do not matter."""
-        key = (*(p.asset for p in scene.placements), scene.background, self._execution_device)
+        key = (*(p.asset for p in scene.placements), scene.background, device)
         if self._prepared is None or not _same(self._prepared[0], key):
             width = self.encoder.config.hidden_size
-            made = prepare(self._current(scene), self.size, width, self._execution_device)
+            made = prepare(self._current(scene, device), self.size, width, device)
             self._prepared = (key, made)
         return self._prepared[1]
 
-    def _current(self, scene: Scene) -> Scene:
+    def _current(self, scene: Scene, device: torch.device) -> Scene:
         """The scene with the tokens of assets from other encoders made anew from their own pictures."""
-        return refreshed(scene, self.encoder, self.fingerprint, self._execution_device)
+        return refreshed(scene, self.encoder, self.fingerprint, device)
 
     def _condition(self, prepared: Prepared, posed: Posed) -> tuple[Condition, Tensor]:
-        device = self._execution_device
         latents = image_to_latents(self.autoencoder, posed.carried.image, self.model_config.patch)
         best = best_entries(prepared.coarse, posed.camera, posed.boxes)  # [1, N]
         appearance = prepared.appearance[prepared.coarse.view[best]] if best.numel() else prepared.appearance[None]
@@ -235,7 +235,7 @@ class NeuralAssetsPipeline(DiffusionPipeline):
         if not self.model_config.anchored:
             return Condition(tokens, mask, None), latents
         maps = denoiser_maps(posed.carried, posed.region, posed.half)
-        return Condition(tokens, mask, torch.cat([latents, maps], 1).to(device)), latents
+        return Condition(tokens, mask, torch.cat([latents, maps], 1)), latents
 
     def _sample(self, scene, settings, posed, condition, carried_latents, report, pause) -> Tensor:
         seeds = [placed.seed for placed in scene.placements]
