@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor
 from torch.nn.functional import max_pool2d, pad
 
 
 def box_mean(values: Tensor, reach: int, rows: bool = True, columns: bool = True) -> Tensor:
     """Mean over windows of 2 reach + 1 along the chosen axes, zeros beyond the border; from running sums."""
-    for dim in [d for d, chosen in ((-1, columns), (-2, rows)) if chosen]:
-        size = values.shape[dim]
-        sums = pad(values.cumsum(dim), (1, 0) if dim == -1 else (0, 0, 1, 0))
-        index = torch.arange(size, device=values.device)
-        high, low = (index + reach + 1).clamp_max(size), (index - reach).clamp_min(0)
-        values = (sums.index_select(dim, high) - sums.index_select(dim, low)) / (2 * reach + 1)
+    height, width, side = *values.shape[-2:], 2 * reach + 1
+    if columns:
+        sums = pad(pad(values.cumsum(-1), (reach + 1, 0)), (0, reach, 0, 0), mode="replicate")
+        values = (sums[..., side:] - sums[..., :width]) / side
+    if rows:
+        sums = pad(pad(values.cumsum(-2), (0, 0, reach + 1, 0)), (0, 0, 0, reach), mode="replicate")
+        values = (sums[..., side:, :] - sums[..., :height, :]) / side
     return values
 
 

@@ -10,9 +10,9 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
-from torch.nn.functional import interpolate
+from torch.nn.functional import interpolate, pad
 
-from .filters import box_mean
+from .filters import box_max, box_mean
 from .holes import trusted_weight
 
 GRID = 144  # longer side at which displacements are searched
@@ -60,31 +60,35 @@ def _displacements(fine: Tensor, known: Tensor, donors: Tensor, wanted: Tensor) 
     `donors`, which are known and not in the shadow of an object.
     Copies of variance v that err by e are trusted by their correlation 1 - e / 2v, which keeps the squared error least.
     """
-    width = fine.shape[-1]
-    pool = lambda x: box_mean(x, _AROUND)  # noqa: E731
+    height, width = fine.shape[-2:]
+    farthest = max(_NEAREST + 1, round(_FARTHEST * width))
+    # worked out where it is wanted, and as far around as is looked
+    near = box_max(wanted, _AROUND)[0, 0]
+    (top, bottom), (left, right) = (_ends(near.amax(axis)) for axis in (1, 0))
+    maps = pad(torch.cat([fine, known, donors], 1), (farthest, farthest, 0, 0))[..., top:bottom, :]
+    at = lambda step: maps[..., farthest + left + step : farthest + right + step].split((3, 1, 1), 1)  # noqa: E731
+    fine, known, _ = at(0)
+    wanted = wanted[..., top:bottom, left:right]
     energy = fine.square().mean(1, keepdim=True)
     least = torch.full_like(known, torch.inf)
     best = torch.zeros_like(known, dtype=torch.int64)
-    farthest = max(_NEAREST + 1, round(_FARTHEST * width))
     for distance in range(_NEAREST, farthest):
         for step in (-distance, distance):
-            moved, there, donor = (_moved(x, step) for x in (fine, known, donors))
+            moved, there, donor = at(step)
             pair = known * there
             apart = (fine - moved).square().mean(1, keepdim=True)
-            both, error, scale = pool(torch.cat([pair, apart * pair, energy * pair], 1)).split(1, 1)
+            means = box_mean(torch.cat([pair, apart * pair, energy * pair], 1), _AROUND)
+            both, error, scale = means.split(1, 1)
             error = error / (scale + 1e-5 * both + 1e-9) + 0.1 * distance / width
             error = torch.where((donor > 0) & (both > 0.05) & (wanted > 0), error, torch.inf)
             better = error < least
             least, best = torch.where(better, error, least), torch.where(better, step, best)
     trust = torch.where(torch.isfinite(least), (1 - least / 2).clamp(0, 1), 0.0)
-    return best, trust
+    around = (left, width - right, top, height - bottom)
+    return pad(best, around), pad(trust, around)
 
 
-def _moved(values: Tensor, step: int) -> Tensor:
-    """values at column + step; 0 beyond the picture."""
-    out = torch.zeros_like(values)
-    if step > 0:
-        out[..., :-step] = values[..., step:]
-    else:
-        out[..., -step:] = values[..., :step]
-    return out
+def _ends(wanted: Tensor) -> tuple[int, int]:
+    """The first of a row [n] that is above zero, and the one after the last."""
+    found = wanted.nonzero()
+    return int(found[0]), int(found[-1]) + 1
