@@ -87,9 +87,7 @@ class DeleteUnpinned(bpy.types.Operator):
 
     @sentences
     def execute(self, context: bpy.types.Context) -> Result:
-        for entry in keeping.history().entries():
-            if not entry.pinned:
-                keeping.history().delete(entry.id)
+        keeping.history().delete_unpinned()
         keeping.changed()
         return {"FINISHED"}
 

@@ -101,6 +101,11 @@ class History:
     def delete(self, name: str) -> None:
         self.get(name).path.unlink(missing_ok=True)
 
+    def delete_unpinned(self) -> None:
+        for entry in self.entries():
+            if not entry.pinned:
+                entry.path.unlink(missing_ok=True)
+
     def _make_room(self) -> None:
         entries = self.entries()
         used = sum(entry.bytes for entry in entries)

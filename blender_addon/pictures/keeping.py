@@ -1,8 +1,8 @@
 """The history in Blender: finished pictures go into it beside the work, and the panel's list follows it.
 
 A thread of its own writes the files and reads the folder, so that neither a render nor the view waits for the disk. It
-never touches Blender; the timer of the main thread looks whether the list has to follow, and changes only those of its
-lines that differ: there may be thousands.
+never touches Blender; the timer of the main thread looks whether the list has to follow, and writes only those of its
+lines that differ, a few at a time: there may be thousands, and another .blend file has none of them.
 """
 
 from __future__ import annotations
@@ -26,16 +26,17 @@ from .history import Entry, History
 from .stamp import Stamp
 
 FOLDER = "history"  # in the folder that Blender gives an extension for the user's files
+_LINES = 32  # of the list that are written at once: Blender takes some 50 microseconds for each
 _ICONS = 64  # thumbnails in memory, a quarter of a megabyte each: of the newest pictures and the chosen one
 
 problem = ""  # why the last picture was not kept
 _jobs: queue.SimpleQueue[Callable[[], object] | None] = queue.SimpleQueue()
 _thread: threading.Thread | None = None
 _changed = threading.Event()  # the folder is not what the list shows
-_entries: list[Entry] | None = None  # what the thread found in the folder; None when that is old
-_reading = threading.Lock()  # of the folder by the thread
-_listed: list[Entry] = []  # what the list shows
-_listed_on = date.min  # the words of a line depend on the day
+_entries: list[Entry] | None = None  # what was found in the folder; None until the thread has read it
+_reading = threading.Lock()  # of the folder
+_listed: list[tuple[str, bool, date]] = []  # each line's picture, whether it is pinned, and the day of its words
+_chosen = ""  # the picture that the list was at, while its line is not there yet
 _icons: bpy.utils.previews.ImagePreviewCollection | None = None
 _history: History | None = None
 _keeps_views = True
@@ -110,7 +111,7 @@ def changed() -> None:
     """The folder was changed by an operator: the list follows at once."""
     global _entries
     with _reading:
-        _entries = None
+        _entries = history().entries()
     _changed.set()
     sync()
 
@@ -124,41 +125,55 @@ def flush() -> None:
 
 
 def sync() -> None:
-    """Let the list show what the folder has, if it changed. Main thread only."""
+    """Let the list show what the folder has, if it changed; long ones need further calls. Main thread only."""
+    global _chosen
     if not _changed.is_set():
         return
     _changed.clear()
+    entries = _entries
+    if entries is None:
+        _do(lambda: None)  # the thread reads the folder after every job
+        return
     manager = bpy.context.window_manager
-    items, chosen = manager.neural_assets_history, selected(bpy.context)
-    was_newest = manager.neural_assets_history_index == 0
-    entries = _entries if _entries is not None else history().entries()
-    _list(items, entries)
+    items, was_newest = manager.neural_assets_history, manager.neural_assets_history_index == 0
+    _chosen = selected(bpy.context) or _chosen
+    is_whole = _list(items, entries)
     ids = [entry.id for entry in entries]
-    manager.neural_assets_history_index = 0 if was_newest or chosen not in ids else ids.index(chosen)
-    _forget_icons({*ids[:_ICONS], chosen} & set(ids))
+    manager.neural_assets_history_index = 0 if was_newest or _chosen not in ids else ids.index(_chosen)
+    if not is_whole:
+        _changed.set()
+        return
+    _forget_icons({*ids[:_ICONS], _chosen} & set(ids))
     session.redraw_panels()
 
 
-def _list(items: bpy.types.CollectionProperty, entries: list[Entry]) -> None:
-    """Let the list's lines be these, both newest first."""
-    global _listed, _listed_on
+def _list(items: bpy.types.CollectionProperty, entries: list[Entry]) -> bool:
+    """Let the list's lines be these, both newest first; False when there are more to write than is done at once."""
     if len(items) != len(_listed):  # another file's
         items.clear()
-        _listed = []
-    there, same_day = {entry.id for entry in entries}, date.today() == _listed_on
+        _listed.clear()
+    there, today, left = {entry.id for entry in entries}, date.today(), _LINES
     for index in reversed(range(len(_listed))):
-        if _listed[index].id not in there:
+        if _listed[index][0] not in there:
             items.remove(index)
-    known = {entry.id: entry.pinned for entry in _listed}
+            del _listed[index]
     for index, entry in enumerate(entries):
-        if entry.id not in known:
-            items.add()
+        line = entry.id, entry.pinned, today
+        is_listed = index < len(_listed) and _listed[index][0] == entry.id
+        if is_listed and _listed[index] == line:
+            continue
+        if left == 0:
+            return False
+        left -= 1
+        item = items[index] if is_listed else items.add()
+        item.name, item.words, item.kind = entry.id, words(entry), entry.kind
+        item.pinned, item.path = entry.pinned, str(entry.path)
+        if is_listed:
+            _listed[index] = line
+        else:
             items.move(len(items) - 1, index)
-        if not same_day or known.get(entry.id) is not entry.pinned:
-            item = items[index]
-            item.name, item.words, item.kind = entry.id, words(entry), entry.kind
-            item.pinned, item.path = entry.pinned, str(entry.path)
-    _listed, _listed_on = entries, date.today()
+            _listed.insert(index, line)
+    return True
 
 
 def selected(context: bpy.types.Context) -> str:
@@ -223,7 +238,7 @@ class _Watch:
 
     def tick(self, now: float) -> bool:
         sync()
-        return False
+        return _changed.is_set()
 
 
 _watch = _Watch()
@@ -232,17 +247,17 @@ _watch = _Watch()
 @persistent
 def _after_load(*_: object) -> None:
     """Another file has a list of its own."""
-    global _listed
-    _listed = []
+    _listed.clear()
     _changed.set()
 
 
 def register() -> None:
-    global _icons
+    global _icons, _entries
     bpy.utils.register_class(HistoryItem)
     bpy.types.WindowManager.neural_assets_history = CollectionProperty(type=HistoryItem)
     bpy.types.WindowManager.neural_assets_history_index = IntProperty(name="Picture", options={"SKIP_SAVE"})
     _icons = bpy.utils.previews.new()
+    _entries = None
     _changed.set()
     session.views.add(_watch)
     bpy.app.handlers.load_post.append(_after_load)

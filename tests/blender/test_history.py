@@ -118,6 +118,15 @@ def test_a_folder_that_is_none_has_no_pictures(history):
     assert history.entries() == []
 
 
+def test_all_unpinned_go_after_one_look_at_the_folder(history, stamp, monkeypatch):  # noqa: F811
+    for n in range(4):
+        history.keep(noise(n, 16), stamp, NOW + timedelta(seconds=n), pinned=n == 2)
+    looks, entries = [], type(history).entries
+    monkeypatch.setattr(type(history), "entries", lambda self: (looks.append(1), entries(self))[1])
+    history.delete_unpinned()
+    assert len(looks) == 1 and [entry.pinned for entry in history.entries()] == [True]
+
+
 def test_what_is_gone_is_said(history):
     for act in (history.get, history.delete, lambda name: history.pin(name, True)):
         with pytest.raises(ValueError, match="no longer in the history"):
@@ -188,6 +197,43 @@ def test_the_thread_reads_the_folder(addon, kept, stamp, monkeypatch):  # noqa: 
         lambda self: (read.append(threading.current_thread() is threading.main_thread()), entries(self))[1],
     )  # fmt: skip
     keeping.keep(golden(), stamp)
+    keeping.flush()
+    keeping.sync()
+    assert len(bpy.context.window_manager.neural_assets_history) == 1 and read and not any(read)
+
+
+def test_a_long_list_is_written_a_few_lines_at_a_time(addon, kept, stamp, monkeypatch):  # noqa: F811
+    """Another file has none of the lines: thousands at once would hold Blender up."""
+    manager, keeping, written = bpy.context.window_manager, addon("pictures.keeping"), []
+    for n in range(8):
+        keeping.keep(noise(n, 16), stamp)
+    ids = [entry.id for entry in kept()]
+    manager.neural_assets_history_index = 6
+    monkeypatch.setattr(keeping, "_LINES", 3)
+    words = keeping.words
+    monkeypatch.setattr(keeping, "words", lambda entry: (written.append(entry.id), words(entry))[1])
+    keeping._after_load()
+    for count in (3, 6, 8):
+        is_awaited = keeping._watch.tick(0.0)
+        assert [item.name for item in manager.neural_assets_history] == ids[:count] == written
+        assert is_awaited == (count < 8), "the session's timer comes soon again"
+    assert keeping.selected(bpy.context) == ids[6], "the line that was chosen"
+
+
+def test_the_folder_is_first_read_by_the_thread(addon, kept, stamp, monkeypatch):  # noqa: F811
+    keeping, read = addon("pictures.keeping"), []
+    keeping.keep(noise(0, 16), stamp)
+    keeping._jobs.put(None)
+    keeping._thread.join()
+    entries = addon("pictures.history").History.entries
+    monkeypatch.setattr(
+        addon("pictures.history").History, "entries",
+        lambda self: (read.append(threading.current_thread() is threading.main_thread()), entries(self))[1],
+    )  # fmt: skip
+    monkeypatch.setattr(keeping, "_entries", None)  # as after the add-on was switched on
+    keeping._changed.set()
+    keeping.sync()
+    assert not any(read)
     keeping.flush()
     keeping.sync()
     assert len(bpy.context.window_manager.neural_assets_history) == 1 and read and not any(read)
