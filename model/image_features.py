@@ -56,8 +56,8 @@ class _InvertedResidual(nn.Module):
         self.residual = stride == 1 and inputs == outputs
 
     def forward(self, x: Tensor) -> Tensor:
-        middle = x if self.expand is None else relu6(self.expand(x))
-        made = self.project(relu6(self.filter(middle)))
+        middle = x if self.expand is None else relu6(self.expand(x), inplace=True)
+        made = self.project(relu6(self.filter(middle), inplace=True))
         return made + x if self.residual else made
 
 
@@ -75,7 +75,7 @@ class ImageFeatures(nn.Module):
         self.register_buffer("deviation", torch.tensor(_DEVIATION).view(1, 3, 1, 1), persistent=False)
 
     def forward(self, image: Tensor) -> list[Tensor]:
-        x = relu6(self.stem((image - self.mean) / self.deviation))
+        x = relu6(self.stem((image - self.mean) / self.deviation), inplace=True)
         maps = []
         for number, block in enumerate(self.blocks):
             x = block(x)

@@ -1,7 +1,7 @@
 """Looks at a source picture: the surface network's answer for each object, near enough to see its outline.
 
 The network works at about the model's size. One look at the whole picture serves its large objects; each small
-one of a picture is looked at again in a window of its own.
+one of a picture is looked at in a window of its own.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from torch.nn.functional import interpolate
 from .conditions import visible_shares
 from .device import Pause, never
 from .geometry import Boxes, Camera, crop_intrinsics
-from .layers import LAYERS, BoxLayers, box_layers
+from .layers import LAYERS, box_layers
 from .parts import Parts
 
 CLOSE_BELOW = 0.45  # of the shorter side: objects smaller than this get a look of their own
@@ -62,46 +62,51 @@ def look_at_objects(
     """A sighting of every box [1, N] in picture [1, 3, H, W]; `small` is it at the model's size, rectangles [N, 4]
     the 2D boxes. `paper` has no surface network: each box's whole cover is its object."""
     height, width = picture.shape[-2:]
-    outputs, layers = _ask(parts, small, camera, boxes)
-    seen = [Sighting(0, 0, height, width, *_read(outputs, layers, slot)) for slot in range(boxes.size.shape[1])]
+    slots = range(boxes.size.shape[1])
+    windows = {slot: window for slot in slots if (window := _window(rectangles[slot], height, width))}
     if not parts.config.anchored:
-        return seen
-    windows = {slot: window for slot in range(len(seen)) if (window := _window(rectangles[slot], height, width))}
-    slots = list(windows)
-    for first in range(0, len(slots), _AT_ONCE):
+        windows = {}  # no network to look closer with
+    seen: dict[int, Sighting] = {}
+    if len(windows) < len(slots):
+        whole = _ask(parts, small, camera, boxes)
+        seen = {slot: Sighting(0, 0, height, width, *whole.of(slot, 0)) for slot in slots if slot not in windows}
+    close = list(windows)
+    for first in range(0, len(close), _AT_ONCE):
         pause()
-        chosen = slots[first : first + _AT_ONCE]
-        closer = _close_looks(parts, picture, camera, boxes, [windows[s] for s in chosen])
-        for slot, outputs, layers in _each(chosen, *closer):
+        chosen = close[first : first + _AT_ONCE]
+        closer = _close_looks(parts, picture, camera, boxes, [windows[slot] for slot in chosen])
+        for look, slot in enumerate(chosen):
             top, left, side = windows[slot]
-            seen[slot] = Sighting(top, left, side, side, *_read(outputs, layers, slot))
-    return seen
+            seen[slot] = Sighting(top, left, side, side, *closer.of(slot, look))
+    return [seen[slot] for slot in slots]
 
 
-def _each(slots: list[int], outputs: Tensor, layers: BoxLayers):
-    """(slot, outputs [1, ...], layers [1, ...]) of each look of a batch."""
-    for i, slot in enumerate(slots):
-        part = BoxLayers(*(x[i : i + 1] for x in (layers.slot, layers.entry, layers.leave, layers.maps)))
-        yield slot, outputs[i : i + 1], part
+@dataclass(frozen=True)
+class _Looks:
+    """What a batch of looks says of the layers of each pixel, [B, K, h, w]: whose they are, their shares of being what
+    is seen, and the fractions of the way through their boxes."""
+
+    slot: Tensor
+    share: Tensor
+    fraction: Tensor
+
+    def of(self, slot: int, look: int) -> tuple[Tensor, Tensor]:
+        """share and fraction [h, w] of one object in one look."""
+        mine = self.slot[look] == slot  # [K, h, w]
+        fraction = (self.fraction[look] * mine).sum(0)
+        return (self.share[look] * mine).sum(0), torch.where(mine.any(0), fraction, _BOX_FRACTION)
 
 
-def _ask(parts: Parts, image: Tensor, camera: Camera, boxes: Boxes) -> tuple[Tensor, BoxLayers]:
+def _ask(parts: Parts, image: Tensor, camera: Camera, boxes: Boxes) -> _Looks:
     height, width = image.shape[-2:]
     layers = box_layers(camera, boxes, height, width, maps=False)
-    if not parts.config.anchored:
+    if parts.config.anchored:
+        outputs = parts.surface(image, box_layers(camera, boxes, height // 2, width // 2).maps)
+    else:
         outputs = torch.zeros(len(image), 2 * LAYERS + 1, height, width, device=image.device)
         outputs[:, 0] = 1.0
         outputs[:, LAYERS + 1 :] = torch.logit(torch.tensor(_BOX_FRACTION))
-        return outputs, layers
-    return parts.surface(image, box_layers(camera, boxes, height // 2, width // 2).maps), layers
-
-
-def _read(outputs: Tensor, layers: BoxLayers, slot: int) -> tuple[Tensor, Tensor]:
-    """share and fraction [h, w] of one object."""
-    mine = layers.slot[0] == slot  # [K, h, w]
-    share = (visible_shares(outputs, layers)[0, :LAYERS] * mine).sum(0)
-    fraction = (outputs[0, LAYERS + 1 :].float().sigmoid() * mine).sum(0)
-    return share, torch.where(mine.any(0), fraction, _BOX_FRACTION)
+    return _Looks(layers.slot, visible_shares(outputs, layers)[:, :LAYERS], outputs[:, LAYERS + 1 :].float().sigmoid())
 
 
 def _window(rectangle: Tensor, height: int, width: int) -> tuple[int, int, int] | None:
@@ -118,8 +123,8 @@ def _window(rectangle: Tensor, height: int, width: int) -> tuple[int, int, int] 
 
 def _close_looks(
     parts: Parts, picture: Tensor, camera: Camera, boxes: Boxes, windows: list[tuple[int, int, int]]
-) -> tuple[Tensor, BoxLayers]:
-    """The network's outputs for square windows of the picture, in one batch."""
+) -> _Looks:
+    """Looks at square windows of the picture, in one batch."""
     height, width = picture.shape[-2:]
     side = parts.config.size * 3 // 4 // 32 * 32 or parts.config.size
     cut = [picture[..., t : t + s, le : le + s] for t, le, s in windows]

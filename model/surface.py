@@ -43,15 +43,18 @@ class SurfaceNetwork(ModelMixin, ConfigMixin):
         nn.init.zeros_(self.conv_out.bias)
 
     def forward(self, image: Tensor, layers: Tensor) -> Tensor:
+        image, layers = (x.contiguous(memory_format=torch.channels_last) for x in (image, layers))
         maps = self.features(image)
+        boxes = [layers]
+        for smaller in maps[1:]:
+            boxes.append(adaptive_avg_pool2d(boxes[-1], smaller.shape[-2:]))
         x: Tensor | None = None
         for level in reversed(range(len(maps))):
-            size = maps[level].shape[-2:]
-            parts = [maps[level], layers if level == 0 else adaptive_avg_pool2d(layers, size)]
+            parts = [maps[level], boxes[level]]
             if level == 0:
                 parts.append(pixel_unshuffle(image - 0.5, 2))
             if x is not None:
-                parts.append(interpolate(x, size, mode="nearest"))
+                parts.append(interpolate(x, maps[level].shape[-2:], mode="nearest"))
             x = self.up[level](torch.cat(parts, 1))
         return pixel_shuffle(self.conv_out(x), 2)
 
