@@ -23,6 +23,7 @@ from safetensors.numpy import save as to_bytes
 
 from . import asset_checks as checks
 from .asset_files import FORMAT_VERSION, HEADER, damaged, read, write_whole
+from .asset_light import Light
 from .errors import AssetFileError, BoxError, CameraError
 from .scene import PinholeCamera
 
@@ -96,7 +97,8 @@ class BackgroundAsset:
     """A picture without its objects. image uint8 [H, W, 3]; mask uint8 [H, W], 255 where an object
     stood; camera that took it; ground: height of the floor in metres (world z); appearance float32
     [4, C] tokens; plate uint8 [H, W, 3]: the clean plate, the picture as it would be without its
-    objects and their shadows (None: there were none).
+    objects and their shadows (None: there were none); light: where its light comes from (None: from
+    no one side, or nobody knows).
     """
 
     image: np.ndarray
@@ -108,6 +110,7 @@ class BackgroundAsset:
     provenance: dict[str, str] = field(default_factory=dict)
     encoder: str = ""
     plate: np.ndarray | None = None
+    light: Light | None = None
 
     def checked(self) -> BackgroundAsset:
         """A validated copy; raises AssetFileError."""
@@ -123,7 +126,8 @@ class BackgroundAsset:
         plate = None if self.plate is None else checks.picture(self.plate, "The background's clean plate")
         if plate is not None and plate.shape != image.shape:
             raise AssetFileError(f"The background's clean plate is {plate.shape}: it does not fit its picture.")
-        return BackgroundAsset(image, mask, camera, float(ground), tokens, name, provenance, encoder, plate)
+        light = None if self.light is None else self.light.checked()
+        return BackgroundAsset(image, mask, camera, float(ground), tokens, name, provenance, encoder, plate, light)
 
 
 Asset = NeuralAsset | BackgroundAsset
@@ -255,14 +259,17 @@ def _pack_background(asset: BackgroundAsset) -> tuple[dict[str, np.ndarray], dic
     tensors |= {f"camera.{key}": value for key, value in vars(asset.camera).items()}
     if asset.plate is not None:
         tensors["plate"] = asset.plate
+    if asset.light is not None:
+        tensors |= {f"light.{key}": value for key, value in vars(asset.light).items()}
     height, width = asset.mask.shape
     header = {"kind": "background", "size": [width, height], "ground": asset.ground}
-    return tensors, header | {"plate": asset.plate is not None}
+    return tensors, header | {"plate": asset.plate is not None, "light": asset.light is not None}
 
 
 def _unpack_background(header: dict[str, Any], tensors: dict[str, np.ndarray]) -> BackgroundAsset:
     camera = PinholeCamera(tensors["camera.intrinsics"], tensors["camera.world_to_camera"])
     common = {key: header[key] for key in ("ground", "name", "provenance", "encoder")}
     plate = tensors["plate"] if header.get("plate") else None
-    rest = {"appearance": tensors["appearance"], "plate": plate, **common}
+    light = Light(**{key.name: tensors[f"light.{key.name}"] for key in fields(Light)}) if header.get("light") else None
+    rest = {"appearance": tensors["appearance"], "plate": plate, "light": light, **common}
     return BackgroundAsset(tensors["image"], tensors["mask"], camera, **rest)

@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 from .atlas import BACKGROUND, Atlas, fetch
+from .cast_shadows import cast_shadows
 from .contact import VISIBLE, contact_shade
 from .filters import box_max, box_mean
 from .geometry import (
@@ -47,6 +48,7 @@ from .sources import Sources, best_entries, projections_back
 from .splatting import splat
 
 FALLBACK = 0.3  # share of the way from a ray's entry to its exit where an unseen surface is assumed
+_RELIT = 12  # times the light that a shadow takes: an edit reaches as far as one sees it
 _SHADE_GRID = 128  # points along the longer side at which soft shadows are worked out
 
 
@@ -66,6 +68,7 @@ class Carried:
     (the rest is invented fill);
     behind [B, 3, H, W] the picture without any object, its holes filled, and plated [B, 1, H, W] 0..1 where the clean
     plate [B, 3, H, W] knows better what is behind (None: there is no plate);
+    light [B, 3, H, W] what cast shadows leave of the light of what is behind (None: the light is not known);
     slot [B, H, W] the front object or -1; depth [B, H, W] metres of that object."""
 
     image: Tensor
@@ -77,6 +80,7 @@ class Carried:
     depth: Tensor
     plate: Tensor | None = None
     plated: Tensor | None = None
+    light: Tensor | None = None
 
     def maps(self) -> Tensor:
         """[B, 3, H, W]: seen, unseen, background."""
@@ -98,8 +102,17 @@ class Carried:
         planes without it: they were trained on smooth holes, of which they make what is right on average."""
         if self.plate is None or self.plated is None:
             return planes
-        change = region * self.plated * (self.plate - self.behind)
-        return Planes(planes.image + (1 - self.covered) * change, planes.front, planes.behind + change)
+        behind = planes.behind + region * self.plated * (self.plate - self.behind)
+        if self.light is not None:
+            behind = behind * (1 - region * (1 - self.light))
+        change = behind - planes.behind
+        return Planes(planes.image + (1 - self.covered) * change, planes.front, behind)
+
+    def relit(self) -> Tensor:
+        """Where the clean plate or cast shadows change what is behind, [B, 1, H, W] 0..1."""
+        if self.plated is None or self.light is None:
+            return torch.zeros_like(self.seen)
+        return torch.maximum(self.plated, (_RELIT * (1 - self.light.amin(1, keepdim=True))).clamp(0, 1))
 
 
 def carry(
@@ -131,8 +144,15 @@ def carry(
     carried = _composite(candidates, backdrop, shade, pixels)
     if sources.plate_view is None:
         return carried
-    plate, plated = _plate(sources, camera, boxes, pixels, backdrop, carried)
-    return replace(carried, plate=plate * shade, plated=plated)
+    if sources.casting is None:
+        plate, plated = _plate(sources, camera, boxes, pixels, backdrop, carried)
+        return replace(carried, plate=plate * shade, plated=plated)
+    shadows = cast_shadows(
+        sources.casting, camera, boxes, sources.before, sources.background_camera, sources.ground, height, width
+    )
+    plate, plated = _plate(sources, camera, boxes, pixels, backdrop, carried, shadows.lifted)
+    light = shadows.light(sources.casting.sun.left, plated)
+    return replace(carried, plate=plate * shade, plated=plated, light=light)
 
 
 class _Pixels:
@@ -256,10 +276,12 @@ def _background(sources: Sources, camera: Camera, pixels: _Pixels) -> _Backdrop:
 
 
 def _plate(
-    sources: Sources, camera: Camera, boxes: Boxes, pixels: _Pixels, backdrop: _Backdrop, carried: Carried
-) -> tuple[Tensor, Tensor]:
+    sources: Sources, camera: Camera, boxes: Boxes, pixels: _Pixels, backdrop: _Backdrop, carried: Carried,
+    lifted: Tensor | None = None,
+) -> tuple[Tensor, Tensor]:  # fmt: skip
     """The clean plate [B, 3, H, W] and where it is wanted [B, 1, H, W]: where an object left, and around there as far
-    as the plate may differ, though not nearer to objects that stayed, whose shadows stay with them."""
+    as the plate may differ, though not nearer to objects that stayed, whose shadows stay with them; and where shadows
+    are `lifted` [B, 1, H, W]."""
     shown = carried.covered < 0.5
     left_open = ((backdrop.weight < 0.5) & shown & backdrop.in_picture).float()
     reach = max(1, round(REPLACED * max(pixels.height, pixels.width)))
@@ -268,7 +290,10 @@ def _plate(
     hole, still = box_mean(torch.cat([left_open, stands[:, None].float()], 1), reach).split(1, 1)
     nearer = (0.5 + 2 * (hole - still) / (hole + still).clamp_min(1e-6)).clamp(0, 1)
     beside = hole > 0.5 / (2 * reach + 1) ** 2  # a pixel of a hole in the window
-    wanted = torch.where(left_open > 0, 1.0, nearer * beside) * backdrop.in_picture
+    wanted = torch.where(left_open > 0, 1.0, nearer * beside)
+    if lifted is not None:
+        wanted = torch.maximum(wanted, lifted)
+    wanted = wanted * backdrop.in_picture
     chosen = wanted.flatten().nonzero()[:, 0]
     colours = torch.zeros(pixels.rays.shape[0], 3, device=pixels.rays.device)
     assert sources.plate_view is not None

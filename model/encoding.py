@@ -8,8 +8,11 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn.functional import interpolate
 
+from .asset_light import Light
 from .assets import AssetView, BackgroundAsset, NeuralAsset
+from .cast_shadows import shadows_in_picture
 from .colours import follow_colours
 from .conditions import appearance
 from .device import Pause, never
@@ -23,6 +26,7 @@ from .geometry import (
     boxes_2d,
     camera_rays,
     crop_intrinsics,
+    from_box_coordinates,
     intersect_box,
     pixel_centres,
     project_world,
@@ -33,7 +37,9 @@ from .masks import solid, without_outline
 from .parts import Parts
 from .plate import clean_plate
 from .scene import MAX_SCENE_OBJECTS, Box, PinholeCamera
+from .sunlight import find_sun
 from .tensors import boxes_tensor, camera_tensor, image_tensor, resized
+from .view_points import solid_points
 
 MIN_IMAGE, MAX_IMAGE, MAX_ASPECT = 16, 8192, 8.0
 _MARGIN = 0.04  # of a 2D box, kept around the crop
@@ -95,19 +101,44 @@ def encode_picture(
     tokens = behind[0].cpu().numpy().astype(np.float32)
     hidden = taken.astype(np.uint8) * 255
     pause()
-    plate = _plate(picture, taken)
+    light = _light(picture, taken, assets, placed, where, ground)
+    plate = _plate(picture, taken, light)
     pause()
     background = BackgroundAsset(
-        image, hidden, camera, float(ground), tokens, "Background", provenance, fingerprint, plate
+        image, hidden, camera, float(ground), tokens, "Background", provenance, fingerprint, plate, light
     )
     return assets, background
 
 
-def _plate(picture: Tensor, taken: np.ndarray) -> np.ndarray | None:
+def _light(
+    picture: Tensor, taken: np.ndarray, assets: list[NeuralAsset], placed: Boxes, camera: Camera, ground: float
+) -> Light | None:
+    """The light of picture [1, 3, H, W], by the shadows of its objects, which have taken [H, W] bool of it."""
+    if not taken.any():
+        return None
+    device, height = picture.device, torch.tensor([float(ground)], device=picture.device)
+    world = []
+    for slot, asset in enumerate(assets):
+        points = solid_points(asset.views[0], device)
+        world.append(from_box_coordinates(points, placed.pose[0, slot], placed.size[0, slot]))
+    sun = find_sun(picture, torch.from_numpy(taken).to(device)[None, None], torch.cat(world), camera, height)
+    if sun is None:
+        return None
+    shadows = shadows_in_picture(sun, torch.cat(world), camera, height, *picture.shape[-2:])
+    return Light(
+        sun.direction.cpu().numpy(), sun.left.cpu().numpy(), (shadows[0, 0] * 255).byte().cpu().numpy()
+    )  # fmt: skip
+
+
+def _plate(picture: Tensor, taken: np.ndarray, light: Light | None) -> np.ndarray | None:
     """The clean plate uint8 [H, W, 3] of picture [1, 3, H, W], whose objects have taken [H, W] bool."""
     if not taken.any():
         return None
-    plate = clean_plate(picture, torch.from_numpy(taken).to(picture.device)[None, None])
+    hidden, shaded = torch.from_numpy(taken).to(picture.device)[None, None], None
+    if light is not None:
+        shadows = torch.from_numpy(light.shadows).to(picture.device)[None, None].float() / 255
+        shaded = interpolate(shadows, hidden.shape[-2:], mode="bilinear", align_corners=False) > 0.25
+    plate = clean_plate(picture, hidden, shaded)
     return (plate[0] * 255).round().byte().permute(1, 2, 0).contiguous().cpu().numpy()
 
 

@@ -29,13 +29,15 @@ _SHADOW_CONTRAST = 0.12  # of its mean: five by five cells of more show an edge
 _SHADOW_TINT = 1.2  # ratio of the channels' ratios: shadows are darker, not of another colour
 
 
-def clean_plate(image: Tensor, hidden: Tensor) -> Tensor:
-    """image [1, 3, H, W] 0..1 without what is hidden [1, 1, H, W] bool, the rim around it, and the shadows beside it;
-    farther than `REPLACED` from what is hidden the picture stays exactly.
+def clean_plate(image: Tensor, hidden: Tensor, shaded: Tensor | None = None) -> Tensor:
+    """image [1, 3, H, W] 0..1 without the objects that hide [1, 1, H, W] bool of it, the rim around them, what is known
+    to lie in their shadows (shaded [1, 1, H, W] bool), and other shadows beside that; farther than `REPLACED` from all
+    that the picture stays exactly.
 
-    The same picture and mask give the same plate. A picture that is hidden nearly everywhere is only filled smoothly.
+    The same picture and masks give the same plate. A picture that is hidden nearly everywhere is only filled smoothly.
     """
-    hole = box_max(hidden.float(), max(1, round(GROWN * max(image.shape[-2:])))) > 0
+    known = hidden if shaded is None else hidden | shaded
+    hole = box_max(known.float(), max(1, round(GROWN * max(image.shape[-2:])))) > 0
     if not bool(hole.any()):
         return image
     hole = hole | _shadows(image, hole)

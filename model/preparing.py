@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -11,13 +11,15 @@ from torch.nn.functional import interpolate
 
 from .assets import BackgroundAsset, NeuralAsset
 from .atlas import BACKGROUND, UNUSED, build_atlas
+from .cast_shadows import Casting
 from .geometry import Boxes, Camera, rigid_inverse
 from .hidden_sides import with_twins
 from .scene import Box, PinholeCamera, Scene
 from .several_views import on_one_surface
 from .sources import Sources
+from .sunlight import Sun
 from .tensors import boxes_tensor, camera_tensor, image_tensor, resized
-from .view_points import view_coordinates
+from .view_points import solid_points, view_coordinates
 
 _MINE = 0  # label of an object's pixels in its own views
 
@@ -133,7 +135,19 @@ def _sources(
         before, torch.cat(depths) if len(slots) > len(assets) else None,
         torch.tensor([count + 1], device=device) if plate else None,
     )  # fmt: skip
-    return with_twins(sources)
+    return replace(with_twins(sources), casting=_casting(assets, background, device))
+
+
+def _casting(assets: list[NeuralAsset], background: BackgroundAsset | None, device: torch.device) -> Casting | None:
+    if background is None or background.light is None:
+        return None
+    light = background.light
+    sun = Sun(*(torch.from_numpy(np.array(x)).to(device) for x in (light.direction, light.left)))
+    shadows = (torch.from_numpy(np.array(light.shadows)).to(device)[None, None] > 127).float()
+    points = [torch.cat([solid_points(view, device) for view in asset.views]) for asset in assets]
+    slots = [torch.full((len(p),), slot, dtype=torch.int64, device=device) for slot, p in enumerate(points)]
+    empty = torch.zeros(0, 3, device=device)
+    return Casting(sun, shadows, torch.cat([*points, empty]), torch.cat([*slots, empty[:, 0].long()]))
 
 
 def _background_view(background: BackgroundAsset, side: int | None, device: torch.device) -> tuple[Tensor, Tensor]:

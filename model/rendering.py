@@ -77,7 +77,8 @@ def pose_scene(scene: Scene, settings: RenderSettings, prepared: Prepared, side:
 
 
 def edited(prepared: Prepared, camera: Camera, boxes: Boxes, carried: Carried) -> Tensor:
-    """The edit region; also around holes of objects that were left out. All of it without a background."""
+    """The edit region; also around holes of objects that were left out, and where cast shadows come and go. All of it
+    without a background."""
     height, width = carried.image.shape[-2:]
     if not bool(prepared.has_background):
         return torch.ones_like(carried.seen)
@@ -87,7 +88,8 @@ def edited(prepared: Prepared, camera: Camera, boxes: Boxes, carried: Carried) -
     grown = torch.nn.functional.max_pool2d(small, 3, 1, 1)
     soft = torch.nn.functional.avg_pool2d(grown, 3, 1, 1, count_include_pad=False)
     soft = torch.nn.functional.interpolate(soft, (height, width), mode="bilinear", align_corners=False)
-    return torch.maximum(region, torch.maximum(soft * (soft > 0.05), hole))
+    region = torch.maximum(region, torch.maximum(soft * (soft > 0.05), hole))
+    return torch.maximum(region, carried.relit())
 
 
 def decoded_picture(parts: Parts, latents: Tensor) -> Tensor:

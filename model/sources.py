@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from .atlas import Atlas
+from .cast_shadows import Casting
 from .geometry import Boxes, Camera, box_to_camera, full_precision, into_box, projection, rigid_inverse
 
 GUESSED = 0.4  # taken off the cosine of a guess: what was seen from up to some 60 degrees aside is better
@@ -26,7 +27,8 @@ class Sources:
     background_view [B] (-1: none) with background_camera [B] and ground [B] metres (world z);
     before [B, N]: where the objects stood in the background's picture (absent: not in it);
     plate_view [B]: the background's clean plate (-1, or no tensor: there is none);
-    guessed [E] bool: twins of a view, which show what it did not (no tensor: there are none).
+    guessed [E] bool: twins of a view, which show what it did not (no tensor: there are none);
+    casting: what cast shadows are drawn from, of a single target picture (None: its light is not known).
     """
 
     atlas: Atlas
@@ -46,6 +48,7 @@ class Sources:
     depth: Tensor | None = None
     plate_view: Tensor | None = None
     guessed: Tensor | None = None
+    casting: Casting | None = None
 
 
 @full_precision

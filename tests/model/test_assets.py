@@ -15,6 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors.numpy import load, save_file
 
+from model.asset_light import Light
 from model.assets import (
     FORMAT_VERSION,
     AssetView,
@@ -57,9 +58,16 @@ def a_background(**changes) -> BackgroundAsset:
     camera = PinholeCamera(np.array([1.2, 1.8, 0.5, 0.5], np.float32), np.eye(4, dtype=np.float32))
     mask = np.where(image[..., 0] > 200, 255, 0).astype(np.uint8)
     background = BackgroundAsset(
-        image, mask, camera, -0.25, np.ones((4, 6), np.float32), "Yard", {}, "abc", 255 - image
+        image, mask, camera, -0.25, np.ones((4, 6), np.float32), "Yard", {}, "abc", 255 - image, a_light()
     )
     return replace(background, **changes)
+
+
+def a_light(**changes) -> Light:
+    shadows = np.zeros((8, 12), np.uint8)
+    shadows[3:5] = 255
+    direction, left = np.float32([0.6, 0, 0.8]), np.float32([0.4, 0.5, 0.6])
+    return replace(Light(direction, left, shadows), **changes)
 
 
 def same(first, second) -> bool:
@@ -111,6 +119,11 @@ def test_bad_assets_are_not_written(tmp_path):
         a_background(ground=np.nan), a_background(mask=np.zeros((2, 2), np.uint8)),
         a_background(camera=PinholeCamera(np.zeros(4), np.eye(4))),
         a_background(provenance={"a": 1}), a_background(plate=np.zeros((2, 2, 3), np.uint8)),
+        *(a_background(light=a_light(**{key: value})) for key, value in [
+            ("direction", [0, 0, np.nan]), ("direction", [1, 0, 0]), ("direction", [0, 0.6, -0.8]),
+            ("direction", [0, 1]), ("left", [0.5, 0.5, 1.5]), ("left", [-0.1, 0, 0]), ("left", "dark"), ("shadows", np.zeros((8, 12))),
+            ("shadows", np.zeros(8, np.uint8)), ("shadows", np.zeros((0, 4), np.uint8)),
+        ]),
     ]  # fmt: skip
     for asset in bad:
         refused(lambda asset=asset: save_asset(tmp_path / "a.safetensors", asset))
