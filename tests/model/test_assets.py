@@ -121,7 +121,8 @@ def test_bad_assets_are_not_written(tmp_path):
         a_background(provenance={"a": 1}), a_background(plate=np.zeros((2, 2, 3), np.uint8)),
         *(a_background(light=a_light(**{key: value})) for key, value in [
             ("direction", [0, 0, np.nan]), ("direction", [1, 0, 0]), ("direction", [0, 0.6, -0.8]),
-            ("direction", [0, 1]), ("left", [0.5, 0.5, 1.5]), ("left", [-0.1, 0, 0]), ("left", "dark"), ("shadows", np.zeros((8, 12))),
+            ("direction", [0, 1]), ("left", [0.5, 0.5, 1.5]), ("left", [-0.1, 0, 0]), ("left", "dark"),
+            ("shadows", np.zeros((8, 12))),
             ("shadows", np.zeros(8, np.uint8)), ("shadows", np.zeros((0, 4), np.uint8)),
         ]),
     ]  # fmt: skip
