@@ -98,11 +98,12 @@ class Carried:
         return Planes(self.image, front, self.behind)
 
     def finished(self, planes: Planes, region: Tensor) -> Planes:
-        """The planes with the clean plate in their holes, within an edit region [B, 1, H, W]. The networks see the
-        planes without it: they were trained on smooth holes, of which they make what is right on average."""
-        if self.plate is None or self.plated is None:
-            return planes
-        behind = planes.behind + region * self.plated * (self.plate - self.behind)
+        """The planes with the clean plate in their holes and with cast shadows, within an edit region [B, 1, H, W]. The
+        networks see the planes without: they were trained on smooth holes, of which they make what is right on average.
+        """
+        behind = planes.behind
+        if self.plate is not None and self.plated is not None:
+            behind = behind + region * self.plated * (self.plate - self.behind)
         if self.light is not None:
             behind = behind * (1 - region * (1 - self.light))
         change = behind - planes.behind
@@ -110,9 +111,10 @@ class Carried:
 
     def relit(self) -> Tensor:
         """Where the clean plate or cast shadows change what is behind, [B, 1, H, W] 0..1."""
-        if self.plated is None or self.light is None:
+        if self.light is None:
             return torch.zeros_like(self.seen)
-        return torch.maximum(self.plated, (_RELIT * (1 - self.light.amin(1, keepdim=True))).clamp(0, 1))
+        darker = (_RELIT * (1 - self.light.amin(1, keepdim=True))).clamp(0, 1)
+        return darker if self.plated is None else torch.maximum(self.plated, darker)
 
 
 def carry(
@@ -142,17 +144,17 @@ def carry(
         candidates.append(_box_candidate(sources, pixels, layers.slot[:, k], best, candidates[0]))
     backdrop, shade = _background(sources, camera, pixels), _shade(sources, camera, boxes, pixels)
     carried = _composite(candidates, backdrop, shade, pixels)
-    if sources.plate_view is None:
-        return carried
-    if sources.casting is None:
-        plate, plated = _plate(sources, camera, boxes, pixels, backdrop, carried)
-        return replace(carried, plate=plate * shade, plated=plated)
-    shadows = cast_shadows(
-        sources.casting, camera, boxes, sources.before, sources.background_camera, sources.ground, height, width
-    )
-    plate, plated = _plate(sources, camera, boxes, pixels, backdrop, carried, shadows.lifted)
-    light = shadows.light(sources.casting.sun.left, plated)
-    return replace(carried, plate=plate * shade, plated=plated, light=light)
+    shadows, casting = None, sources.casting
+    if casting is not None:
+        before, taken_by = sources.before, sources.background_camera
+        shadows = cast_shadows(casting, camera, boxes, before, taken_by, sources.ground, height, width)
+    if sources.plate_view is not None:
+        lifted = None if shadows is None else shadows.lifted
+        plate, plated = _plate(sources, camera, boxes, pixels, backdrop, carried, lifted)
+        carried = replace(carried, plate=plate * shade, plated=plated)
+    if shadows is not None and casting is not None:
+        carried = replace(carried, light=shadows.light(casting.sun.left, carried.plated))
+    return carried
 
 
 class _Pixels:

@@ -42,10 +42,12 @@ class Shadows:
     thrown: Tensor
     kept: Tensor
 
-    def light(self, left: Tensor, plated: Tensor) -> Tensor:
+    def light(self, left: Tensor, plated: Tensor | None) -> Tensor:
         """What is left of the floor's light [1, 3, H, W], with share `left` [3] of it in full shadow. On the clean
-        plate (plated [1, 1, H, W]) no shadow lies yet, elsewhere those that stayed do."""
-        cover = torch.maximum(self.thrown * (1 - self.kept), plated * torch.maximum(self.thrown, self.kept))
+        plate (plated [1, 1, H, W], None: there is none) no shadow lies yet, elsewhere those that stayed do."""
+        cover = self.thrown * (1 - self.kept)
+        if plated is not None:
+            cover = torch.maximum(cover, plated * torch.maximum(self.thrown, self.kept))
         return 1 - (1 - left.view(1, 3, 1, 1)) * torch.where(cover < _VISIBLE, 0.0, cover)
 
 

@@ -10,9 +10,11 @@ import torch
 from torch import Tensor
 from torch.nn.functional import interpolate, normalize
 
+from model.asset_light import Light
 from model.cast_shadows import Casting, cast_shadows
 from model.config import model_config
 from model.data.frames import Frame
+from model.filters import box_max
 from model.geometry import Boxes, from_box_coordinates, rigid_inverse
 from model.parts import build_parts
 from model.pipeline import NeuralAssetsPipeline
@@ -175,3 +177,22 @@ def test_the_whole_way_shadow_and_object_move_together(pipeline):
         np.square((pipeline.render(s, settings).image - wanted.astype(float))[floor]).mean() for s in (scene, dark)
     ]
     assert errors[0] < 0.65 * errors[1]
+
+
+def test_a_background_that_knows_its_light_shades_what_is_put_into_it(pipeline):
+    frame = sunny(two_boxes(), None)
+    image, boxes, camera = as_scene(frame)
+    masks = [(frame.object_index[0] == i).numpy() for i in range(2)]
+    assets, background = pipeline.encode(image, boxes, camera, masks)
+    light = Light(SUN.numpy(), LEFT.numpy(), np.zeros((1, 1), np.uint8))
+    room = replace(background, provenance={}, plate=None, mask=np.zeros_like(background.mask), light=light)
+    scene = Scene(camera, (Placement(assets[0], boxes[0]),), room)
+    settings = RenderSettings(SIZE, SIZE, steps=1)
+    sunlit = pipeline.render(scene, settings).image.astype(int)
+    plain = pipeline.render(replace(scene, background=replace(room, light=None)), settings).image.astype(int)
+    places, floor = floor_seen(frame.camera, GROUND, SIZE, SIZE)
+    only = Boxes(frame.boxes.pose[:, :1], frame.boxes.size[:, :1], frame.boxes.present[:, :1])
+    dark = (shaded(places[0], only, SUN).view(SIZE, SIZE) & floor[0, 0] & (frame.object_index[0] < 0)).numpy()
+    assert (plain - sunlit)[dark].mean() > 25
+    far = ~np.array(box_max(torch.from_numpy(dark | masks[0])[None, None].float(), 8)[0, 0] > 0)
+    assert np.array_equal(sunlit[far], plain[far])

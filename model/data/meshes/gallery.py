@@ -20,6 +20,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import avg_pool2d, max_pool2d
 
+from ...asset_light import Light
 from ...assets import TOKENS, AssetView, BackgroundAsset, NeuralAsset, load_thumbnail, save_asset
 from ...errors import AssetFileError
 from ...geometry import Boxes, Camera, box_to_camera, camera_rays, crop_intrinsics, intersect_box, pixel_centres
@@ -28,6 +29,7 @@ from ...scene import Box, PinholeCamera, Placement, Scene
 from ..frames import MAX_OBJECTS, Frame
 from .credits import credit_lines
 from .layout import View
+from .lighting import irradiance, turn_about_z
 from .placing import Stand
 from .render import render
 from .scene import WALLS, SceneBatch, Surroundings
@@ -38,6 +40,9 @@ FOCAL = 2.2  # in image widths
 FILLED = 0.94  # of the picture's side
 AROUND = ((15, 0), (15, 60), (15, 120), (15, 180), (15, 240), (15, 300), (50, 30), (50, 210))  # elevation, azimuth
 LIGHT = "brown_photostudio_02"
+FAINT, FLAT = 0.93, 0.15  # light left in a shadow that is hardly seen; height of a light that shades everything
+DISPLAY = 2.4  # exponent from light to the values of a picture
+TINTED = 0.4  # of a shadow's colour: an object also keeps away what comes from other sides
 BACKGROUND_SHAPE = (480, 640)  # height, width
 
 
@@ -158,10 +163,28 @@ def background(source: MeshSource, place: Place, pipe) -> BackgroundAsset:
     tokens = np.zeros((TOKENS, pipe.encoder.config.hidden_size), np.float32)
     provenance = {"licence": "CC0", "light": f"{place.light} (Poly Haven, CC0)"}
     nothing = np.zeros((height, width), np.uint8)
-    asset = BackgroundAsset(np.ascontiguousarray(picture), nothing, camera, 0.0, tokens, place.name, provenance)
+    light = light_of(source, place)
+    asset = BackgroundAsset(
+        np.ascontiguousarray(picture), nothing, camera, 0.0, tokens, place.name, provenance, light=light
+    )
     made = with_tokens(Scene(camera, (), asset), pipe).background
     assert made is not None
     return made
+
+
+def light_of(source: MeshSource, place: Place) -> Light | None:
+    """The strongest light of a place as assets have it (None where its shadows would hardly be seen)."""
+    around = surroundings(source, place)
+    light, turn = source.lights[around.environment[None]], turn_about_z(around.turn[None])
+    direction = (light.key_direction @ turn.transpose(1, 2))[0]  # [K, 3]
+    falling = light.key_colour[0] * direction[:, 2:].clamp_min(0)  # on the floor
+    rest = irradiance(light.harmonics, torch.tensor([[[0.0, 0.0, 1.0]]]) @ turn)[0, 0]
+    strongest = int(falling.sum(1).argmax())
+    left = (1 - falling[strongest] / (rest + falling.sum(0))).clamp(0, 1) ** (1 / DISPLAY)
+    left = left.mean() + TINTED * (left - left.mean())
+    if float(left.mean()) > FAINT or float(direction[strongest, 2]) < FLAT:
+        return None
+    return Light(direction[strongest].numpy(), left.numpy(), np.zeros((1, 1), np.uint8))
 
 
 def surroundings(source: MeshSource, place: Place) -> Surroundings:
