@@ -21,7 +21,7 @@ from .geometry import FAR, NEAR, Camera, camera_rays, floor_points, pixel_centre
 GRID = 112  # cells along the longer side of the picture in which shadows are drawn
 _SEARCH_GRID = 80  # the same while directions are tried
 _AROUND, _ELEVATIONS = 24, (14, 22, 32, 43, 55, 68)  # directions round about; degrees above the floor
-_POINTS = 5000  # at most, while directions are tried
+_POINTS = 3000  # at most, while directions are tried
 _WINDOW = 0.2  # of the picture's longer side: half of what is "around"
 _CLIPPED = (-1.2, 0.6)  # logarithms of light beyond these say no more
 _EXPLAINED = 0.35  # correlation that a direction must reach

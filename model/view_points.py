@@ -12,7 +12,7 @@ from .geometry import camera_rays, intersect_box, pixel_centres, rigid_inverse, 
 from .tensors import image_tensor, resized
 
 _DEPTHS = (0.0, 0.3, 0.6)  # shares of the way from a seen surface to the far side of the box: its inside
-_SOLID_SIDE = 40  # pixels of a view's longer side for the points of its inside
+_SOLID_SIDE = 32  # pixels of a view's longer side for the points of its inside
 
 
 def view_coordinates(view: AssetView, device: torch.device, scale: float) -> tuple[Tensor, Tensor, Tensor, Tensor]:
