@@ -26,6 +26,7 @@ _WINDOW = 0.2  # of the picture's longer side: half of what is "around"
 _CLIPPED = (-1.2, 0.6)  # logarithms of light beyond these say no more
 _EXPLAINED = 0.35  # correlation that a direction must reach
 _OTHERS = 1.2  # times the best correlation of directions from other sides
+_MORE = 0.12  # or so much more of the floor's variance than they explain
 _OTHER_SIDE = 50  # degrees round about
 _LEAST, _MOST = 0.12, 0.85  # share of light that may be left in a shadow
 _TINT = 1.8  # ratio of the channels' ratios: shadows are darker, and at most somewhat bluer
@@ -91,7 +92,8 @@ def find_sun(image: Tensor, hidden: Tensor, points: Tensor, camera: Camera, grou
     first = every[correlation.argmax()]
     turned = torch.cosine_similarity(every[:, :2], first[None, :2])
     other = float(correlation[turned < math.cos(math.radians(_OTHER_SIDE))].max())
-    if float(correlation.max()) < max(_EXPLAINED, _OTHERS * other):
+    most = float(correlation.max())
+    if most < _EXPLAINED or (most < _OTHERS * other and most**2 - other**2 < _MORE):
         return None
     nearer = _nearer_directions(first)
     shades = _against_around(drawn(nearer), floor) * where
