@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from .atlas import BACKGROUND, Atlas, fetch
-from .cast_shadows import cast_shadows
+from .cast_shadows import Shadows, cast_shadows
 from .contact import VISIBLE, contact_shade
 from .filters import box_max, box_mean
 from .geometry import (
@@ -149,8 +149,7 @@ def carry(
         before, taken_by = sources.before, sources.background_camera
         shadows = cast_shadows(casting, camera, boxes, before, taken_by, sources.ground, height, width)
     if sources.plate_view is not None:
-        lifted = None if shadows is None else shadows.lifted
-        plate, plated = _plate(sources, camera, boxes, pixels, backdrop, carried, lifted)
+        plate, plated = _plate(sources, camera, boxes, pixels, backdrop, carried, shadows)
         carried = replace(carried, plate=plate * shade, plated=plated)
     if shadows is not None and casting is not None:
         carried = replace(carried, light=shadows.light(casting.sun.left, carried.plated))
@@ -279,11 +278,11 @@ def _background(sources: Sources, camera: Camera, pixels: _Pixels) -> _Backdrop:
 
 def _plate(
     sources: Sources, camera: Camera, boxes: Boxes, pixels: _Pixels, backdrop: _Backdrop, carried: Carried,
-    lifted: Tensor | None = None,
+    shadows: Shadows | None,
 ) -> tuple[Tensor, Tensor]:  # fmt: skip
     """The clean plate [B, 3, H, W] and where it is wanted [B, 1, H, W]: where an object left, and around there as far
     as the plate may differ, though not nearer to objects that stayed, whose shadows stay with them; and where shadows
-    are `lifted` [B, 1, H, W]."""
+    lie that nothing throws any longer."""
     shown = carried.covered < 0.5
     left_open = ((backdrop.weight < 0.5) & shown & backdrop.in_picture).float()
     reach = max(1, round(REPLACED * max(pixels.height, pixels.width)))
@@ -292,10 +291,10 @@ def _plate(
     hole, still = box_mean(torch.cat([left_open, stands[:, None].float()], 1), reach).split(1, 1)
     nearer = (0.5 + 2 * (hole - still) / (hole + still).clamp_min(1e-6)).clamp(0, 1)
     beside = hole > 0.5 / (2 * reach + 1) ** 2  # a pixel of a hole in the window
-    wanted = torch.where(left_open > 0, 1.0, nearer * beside)
-    if lifted is not None:
-        wanted = torch.maximum(wanted, lifted)
-    wanted = wanted * backdrop.in_picture
+    near_by = nearer * beside
+    if shadows is not None:
+        near_by = torch.maximum(near_by * (1 - shadows.kept), shadows.lifted)
+    wanted = torch.where(left_open > 0, 1.0, near_by) * backdrop.in_picture
     chosen = wanted.flatten().nonzero()[:, 0]
     colours = torch.zeros(pixels.rays.shape[0], 3, device=pixels.rays.device)
     assert sources.plate_view is not None
