@@ -16,40 +16,29 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from .atlas import BACKGROUND, Atlas, fetch
-from .cast_shadows import Shadows, cast_shadows
-from .contact import VISIBLE, contact_shade
-from .filters import box_max, box_mean
+from .atlas import Atlas, fetch
+from .backdrop import Backdrop, clean_backdrop, filled_background, floor_shade, seen_background
+from .cast_shadows import cast_shadows
 from .geometry import (
-    FAR,
     NEAR,
     Boxes,
     Camera,
     between_slabs,
-    box_to_camera,
-    camera_rays,
-    floor_points,
-    into_box,
     maps_of,
-    moved_boxes,
     pixel_centres,
-    project_each,
     projected,
-    rigid_inverse,
-    transform_each,
     turned,
 )
 from .hidden_sides import asked
-from .holes import RIM, fill_background, fill_holes
+from .holes import fill_holes
 from .layers import BoxLayers, box_layers
-from .plate import REPLACED
+from .pixels import Pixels
 from .several_views import choose_views
 from .sources import Sources, best_entries, projections_back
 from .splatting import splat
 
 FALLBACK = 0.3  # share of the way from a ray's entry to its exit where an unseen surface is assumed
 _RELIT = 12  # times the light that a shadow takes: an edit reaches as far as one sees it
-_SHADE_GRID = 128  # points along the longer side at which soft shadows are worked out
 
 
 @dataclass(frozen=True)
@@ -138,56 +127,23 @@ def carry(
     if layers is None or layers.slot.shape[-2:] != (rows, columns):
         layers = box_layers(camera, boxes, rows, columns, maps=False)
     best = best_entries(sources, camera, boxes)  # [B, N]
-    pixels = _Pixels(camera, boxes, height, width)
+    pixels = Pixels(camera, boxes, height, width)
     candidates = [_seen_candidate(sources, pixels, entry_map, depth_map)]
     for k in range(2):
         candidates.append(_box_candidate(sources, pixels, layers.slot[:, k], best, candidates[0]))
-    backdrop, shade = _background(sources, camera, pixels), _shade(sources, camera, boxes, pixels)
+    backdrop, shade = seen_background(sources, camera, pixels), floor_shade(sources, camera, boxes, pixels)
     carried = _composite(candidates, backdrop, shade, pixels)
     shadows, casting = None, sources.casting
     if casting is not None:
         before, taken_by = sources.before, sources.background_camera
         shadows = cast_shadows(casting, camera, boxes, before, taken_by, sources.ground, height, width)
     if sources.plate_view is not None:
-        plate, plated = _plate(sources, camera, boxes, pixels, backdrop, carried, shadows)
+        covered, slot = carried.covered, carried.slot
+        plate, plated = clean_backdrop(sources, sources.plate_view, boxes, pixels, backdrop, covered, slot, shadows)
         carried = replace(carried, plate=plate * shade, plated=plated)
     if shadows is not None and casting is not None:
         carried = replace(carried, light=shadows.light(casting.sun.left, carried.plated))
     return carried
-
-
-class _Pixels:
-    """Rays and per-pixel box look-ups of the output grid."""
-
-    def __init__(self, camera: Camera, boxes: Boxes, height: int, width: int) -> None:
-        self.batch, self.count = boxes.size.shape[:2]
-        self.height, self.width = height, width
-        self.camera, self.boxes = camera, boxes
-        device = boxes.pose.device
-        rays = camera_rays(pixel_centres(height, width, device).view(1, -1, 2), camera.intrinsics)
-        self.rays = rays.reshape(-1, 3)  # [B*P, 3]
-        self.inside = into_box(box_to_camera(camera, boxes), boxes.size)  # [B, N, 3, 4]
-        self.frame = torch.arange(self.batch, device=device).repeat_interleave(height * width)
-
-    def upsample(self, values: Tensor) -> Tensor:
-        """Nearest upsampling of [B, h, w] to [B*P]."""
-        full = torch.nn.functional.interpolate(
-            values[:, None].double(), (self.height, self.width), mode="nearest-exact"
-        )
-        return full.reshape(-1).to(values.dtype)
-
-
-@dataclass
-class _Backdrop:
-    """What lies behind all objects: image [B, 3, H, W], weight [B, 1, H, W] (0: not seen), in_picture [B, 1, H, W]
-    bool (where its picture has pixels, seen or hidden by objects), uv [B*P, 2] where in it, valid [B] (whether there
-    is a background)."""
-
-    image: Tensor
-    weight: Tensor
-    in_picture: Tensor
-    uv: Tensor
-    valid: Tensor
 
 
 @dataclass
@@ -199,7 +155,7 @@ class _Candidate:
     seen: bool
 
 
-def _read(sources: Sources, pixels: _Pixels, entry: Tensor, depth: Tensor) -> tuple[Tensor, Tensor]:
+def _read(sources: Sources, pixels: Pixels, entry: Tensor, depth: Tensor) -> tuple[Tensor, Tensor]:
     """Colours [B*P, 3] and alpha [B*P] of surfaces at `depth` [B*P] that belong to `entry` [B*P] (-1: none)."""
     chosen = (entry >= 0).nonzero()[:, 0]
     colour = torch.zeros(entry.shape[0], 3, device=depth.device)
@@ -216,7 +172,7 @@ def _read(sources: Sources, pixels: _Pixels, entry: Tensor, depth: Tensor) -> tu
     return colour, alpha
 
 
-def _seen_candidate(sources: Sources, pixels: _Pixels, entry_map: Tensor, depth_map: Tensor) -> _Candidate:
+def _seen_candidate(sources: Sources, pixels: Pixels, entry_map: Tensor, depth_map: Tensor) -> _Candidate:
     entry = pixels.upsample(entry_map)
     depth = _smooth_upsample(depth_map, entry_map, entry, pixels)
     entry, depth = (x.view(pixels.batch, pixels.height, pixels.width) for x in (entry, depth))
@@ -229,7 +185,7 @@ def _seen_candidate(sources: Sources, pixels: _Pixels, entry_map: Tensor, depth_
     return _Candidate(slot, depth, colour, alpha, True)
 
 
-def _smooth_upsample(depth_map: Tensor, entry_map: Tensor, entry: Tensor, pixels: _Pixels) -> Tensor:
+def _smooth_upsample(depth_map: Tensor, entry_map: Tensor, entry: Tensor, pixels: Pixels) -> Tensor:
     """Bilinear depth among the cells of the same surface: [B, h, w] -> [B*P]."""
     batch, rows, columns = depth_map.shape
     if (rows, columns) == (pixels.height, pixels.width):
@@ -243,7 +199,7 @@ def _smooth_upsample(depth_map: Tensor, entry_map: Tensor, entry: Tensor, pixels
     return values[:, 0]
 
 
-def _box_candidate(sources, pixels: _Pixels, slot_map: Tensor, best: Tensor, seen: _Candidate) -> _Candidate:
+def _box_candidate(sources, pixels: Pixels, slot_map: Tensor, best: Tensor, seen: _Candidate) -> _Candidate:
     """The box's own guess where its surface was not seen."""
     slot = pixels.upsample(slot_map)
     if pixels.count == 0:
@@ -261,80 +217,7 @@ def _box_candidate(sources, pixels: _Pixels, slot_map: Tensor, best: Tensor, see
     return _Candidate(slot, depth, colour, alpha, False)
 
 
-def _background(sources: Sources, camera: Camera, pixels: _Pixels) -> _Backdrop:
-    frame = pixels.frame
-    world, _ = floor_points(sources.ground[frame], rigid_inverse(camera.world_to_camera)[frame], pixels.rays)
-    there = sources.background_camera
-    uvd = project_each(transform_each(there.world_to_camera[frame], world), there.intrinsics[frame])
-    ahead = uvd[:, 2] > NEAR
-    view = torch.where(ahead, sources.background_view[frame], -1)
-    colour, alpha = fetch(sources.atlas, view, uvd[:, :2], torch.full_like(frame, BACKGROUND))
-    shape = (pixels.batch, pixels.height, pixels.width)
-    image, weight = colour.view(*shape, 3).permute(0, 3, 1, 2), alpha.view(shape)[:, None]
-    weight = torch.where(weight > 0.999, 1.0, weight * (weight > 0.5))
-    in_picture = ahead & ((uvd[:, :2] > 0) & (uvd[:, :2] < 1)).all(-1)
-    return _Backdrop(image, weight, in_picture.view(shape)[:, None], uvd[:, :2], sources.background_view >= 0)
-
-
-def _plate(
-    sources: Sources, camera: Camera, boxes: Boxes, pixels: _Pixels, backdrop: _Backdrop, carried: Carried,
-    shadows: Shadows | None,
-) -> tuple[Tensor, Tensor]:  # fmt: skip
-    """The clean plate [B, 3, H, W] and where it is wanted [B, 1, H, W]: where an object left, and around there as far
-    as the plate may differ, though not nearer to objects that stayed, whose shadows stay with them; and where shadows
-    lie that nothing throws any longer."""
-    shown = carried.covered < 0.5
-    left_open = ((backdrop.weight < 0.5) & shown & backdrop.in_picture).float()
-    reach = max(1, round(REPLACED * max(pixels.height, pixels.width)))
-    stayed = ~moved_boxes(sources.before, boxes) if pixels.count else carried.slot.new_zeros(pixels.batch, 1).bool()
-    stands = stayed.gather(1, carried.slot.clamp_min(0).flatten(1)).view_as(carried.slot) & (carried.slot >= 0)
-    hole, still = box_mean(torch.cat([left_open, stands[:, None].float()], 1), reach).split(1, 1)
-    nearer = (0.5 + 2 * (hole - still) / (hole + still).clamp_min(1e-6)).clamp(0, 1)
-    beside = hole > 0.5 / (2 * reach + 1) ** 2  # a pixel of a hole in the window
-    near_by = nearer * beside
-    if shadows is not None:
-        near_by = torch.maximum(near_by * (1 - shadows.kept), shadows.lifted)
-    wanted = torch.where(left_open > 0, 1.0, near_by) * backdrop.in_picture
-    chosen = wanted.flatten().nonzero()[:, 0]
-    colours = torch.zeros(pixels.rays.shape[0], 3, device=pixels.rays.device)
-    assert sources.plate_view is not None
-    view = sources.plate_view[pixels.frame[chosen]]
-    colours[chosen], _ = fetch(sources.atlas, view, backdrop.uv[chosen], torch.full_like(view, BACKGROUND))
-    return colours.view(pixels.batch, pixels.height, pixels.width, 3).permute(0, 3, 1, 2), wanted
-
-
-def _shade(sources: Sources, camera: Camera, boxes: Boxes, pixels: _Pixels) -> Tensor:
-    """What boxes that were put somewhere take of the floor's light: a factor [B, 1, H, W], 1 where they do not."""
-    size = (pixels.height, pixels.width)
-    if pixels.count == 0:
-        return torch.ones(pixels.batch, 1, *size, device=pixels.rays.device)
-    scale = min(1.0, _SHADE_GRID / max(size))
-    rows, columns = (max(8, round(side * scale)) for side in size)
-    rays = camera_rays(pixel_centres(rows, columns, boxes.pose.device).view(1, -1, 2), camera.intrinsics)
-    world, depth = floor_points(sources.ground[:, None], rigid_inverse(camera.world_to_camera)[:, None], rays)
-    factor = contact_shade(sources.before, boxes, world, sources.ground)
-    factor = torch.where(depth < FAR, factor, 1.0).view(pixels.batch, 1, rows, columns)
-    if size != (rows, columns):
-        factor = torch.nn.functional.interpolate(factor, size, mode="bilinear", align_corners=False)
-    return torch.where(factor < VISIBLE, factor, 1.0)
-
-
-def _filled(backdrop: _Backdrop, shown: Tensor) -> tuple[Tensor, Tensor]:
-    """The background without holes [B, 3, H, W], and what of it was seen [B, 1, H, W].
-
-    shown [B, 1, H, W]: where no object stands before it. Holes that show are grown a little: the last pixels of
-    an object that left, which its mask missed, would else stay behind as an outline.
-    """
-    weight = backdrop.weight
-    reach = max(1, round(RIM / 2 * max(weight.shape[-2:])))
-    left_open = (weight < 0.5) & shown & backdrop.in_picture
-    grown = box_max(left_open.float(), reach) > 0
-    weight = torch.where(grown, 0.0, weight)
-    filled = fill_background(backdrop.image, weight)
-    return torch.where(backdrop.valid[:, None, None, None], filled, 0.5), weight
-
-
-def _composite(candidates: list[_Candidate], backdrop: _Backdrop, shade: Tensor, pixels: _Pixels) -> Carried:
+def _composite(candidates: list[_Candidate], backdrop: Backdrop, shade: Tensor, pixels: Pixels) -> Carried:
     depths = torch.stack([torch.where(c.alpha > 0, c.depth, torch.inf) for c in candidates])  # [3, B*P]
     order = depths.argsort(0)
     alphas = torch.stack([c.alpha for c in candidates]).gather(0, order)
@@ -351,7 +234,7 @@ def _composite(candidates: list[_Candidate], backdrop: _Backdrop, shade: Tensor,
         left = left * (1 - alphas[k].clamp(0, 1))
     left = torch.where(left < 1e-4, 0.0, left)
     shape = (pixels.batch, 1, pixels.height, pixels.width)
-    background, weight = _filled(backdrop, left.view(shape) > 0.5)
+    background, weight = filled_background(backdrop, left.view(shape) > 0.5)
     background = background * shade
     image += left[:, None] * background.permute(0, 2, 3, 1).reshape(-1, 3)
     slots = torch.stack([c.slot for c in candidates]).gather(0, order)[0]
