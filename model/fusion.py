@@ -17,7 +17,7 @@ from torch.nn.functional import avg_pool2d, interpolate
 
 from .carried import Planes
 from .conditions import Surface, read_surface, visible_shares
-from .filters import box_mean
+from .filters import box_max, box_mean
 from .layers import BoxLayers
 from .networks import run_dense
 
@@ -77,6 +77,15 @@ def fuse(
     outline = outline * torch.cat([near, torch.ones_like(near)], 1)
     whole = change + _outlined(outline, planes)
     return Fusion(change, outline, _believed(whole, steady), outputs[:, 6:])
+
+
+def known_outlines(several: Tensor, slot: Tensor) -> Tensor:
+    """Where the carried outline is right as it is, [B, 1, H, W] 0 or 1: at and around objects that have been `several`
+    [N] bool times seen; slot [B, H, W] the front object or -1. The network was trained on objects of one picture."""
+    if not bool(several.any()):
+        return torch.zeros_like(slot[:, None], dtype=torch.float32)
+    mine = several[slot.clamp_min(0)] & (slot >= 0)
+    return box_max(mine[:, None].float(), max(1, round(OUTWARDS * max(slot.shape[-2:]))))
 
 
 def _cover(outputs: Tensor, layers: BoxLayers) -> Tensor:

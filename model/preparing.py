@@ -30,7 +30,7 @@ class Prepared:
 
     coarse: sources at about the model's scale; fine: at the pictures' own; appearance [E, 4, F] by entry,
     background [1, 4, F]; before: source boxes [1, N] in the background picture's world (present: same picture);
-    source_camera [1]: the background picture's.
+    source_camera [1]: the background picture's; several [N] bool: which objects have been seen from several sides.
     """
 
     coarse: Sources
@@ -40,6 +40,7 @@ class Prepared:
     has_background: Tensor
     before: Boxes
     source_camera: Camera
+    several: Tensor
 
 
 def prepare(scene: Scene, side: int, features: int, device: torch.device) -> Prepared:
@@ -64,6 +65,7 @@ def prepare(scene: Scene, side: int, features: int, device: torch.device) -> Pre
         has,
         before,
         camera,
+        torch.tensor([len(asset.views) > 1 for asset in assets], dtype=torch.bool, device=device),
     )
 
 

@@ -14,7 +14,7 @@ from .coverage import coverage, full_size_surface
 from .device import Clock
 from .edits import edit_region, steady_pixels
 from .encoding import model_size
-from .fusion import Fusion, compose, fuse
+from .fusion import Fusion, compose, fuse, known_outlines
 from .geometry import Boxes, Camera
 from .layers import BoxLayers, box_layers
 from .networks import latents_to_image
@@ -44,7 +44,8 @@ class Result:
 
 @dataclass(frozen=True)
 class Posed:
-    """A scene at one pose: tensors of one render, at the model's size."""
+    """A scene at one pose: tensors of one render, at the model's size. known [1, 1, h, w]: where the carried outline is
+    right as it is (see `known_outlines`)."""
 
     camera: Camera
     boxes: Boxes
@@ -53,6 +54,7 @@ class Posed:
     shown: Planes
     region: Tensor
     steady: Tensor
+    known: Tensor
     layers: BoxLayers
     half: BoxLayers
     height: int
@@ -71,9 +73,8 @@ def pose_scene(scene: Scene, settings: RenderSettings, prepared: Prepared, side:
     steady = steady * prepared.has_background
     layers = box_layers(camera, boxes, height, width, maps=False)
     planes = carried.planes()
-    return Posed(
-        camera, boxes, carried, planes, carried.finished(planes, region), region, steady, layers, half, height, width
-    )
+    shown, known = carried.finished(planes, region), known_outlines(prepared.several, carried.slot)
+    return Posed(camera, boxes, carried, planes, shown, region, steady, known, layers, half, height, width)
 
 
 def edited(prepared: Prepared, camera: Camera, boxes: Boxes, carried: Carried) -> Tensor:
@@ -100,6 +101,7 @@ def decoded_picture(parts: Parts, latents: Tensor) -> Tensor:
 def _fused(parts: Parts, posed: Posed, decoded: Tensor, again: Tensor) -> Fusion:
     maps = torch.cat([posed.carried.maps(), posed.region, posed.steady], 1)
     fusion = fuse(parts.fusion, posed.planes, decoded, again, maps, posed.layers, posed.half)
+    fusion = replace(fusion, outline=fusion.outline * (1 - posed.known))
     carried = posed.carried
     if carried.plated is None:
         return fusion
@@ -141,7 +143,7 @@ def finish(
         region = posed.region if full is posed.carried else edited(prepared, posed.camera, posed.boxes, full)
         planes = posed.shown if full is posed.carried else full.finished(full.planes(), region)
         made = _transferred(fusion, full, planes, region) if settings.transfer else decoded
-        surface, predicted = fusion.surface(posed.layers), fusion.cover(posed.layers)
+        surface, predicted = _surface(fusion, posed)
     made = resized(made, *size)
     clock.mark("decode")
     cover = coverage(predicted, full, max(size) / grid)
@@ -154,6 +156,15 @@ def finish(
         full.slot[0].cpu().numpy().astype(np.int16), depth[0].cpu().numpy().astype(np.float32),
         to_uint8(cover)[..., 0], clock.spent,
     )  # fmt: skip
+
+
+def _surface(fusion: Fusion, posed: Posed) -> tuple[Surface, Tensor]:
+    """What the network says of masks and depth, and the share of each pixel that objects cover [1, 1, h, w]; where the
+    carried outline is known to be right, what was carried."""
+    surface, cover, carried = fusion.surface(posed.layers), fusion.cover(posed.layers), posed.carried
+    known = posed.known[:, 0] > 0
+    slot, depth = torch.where(known, carried.slot, surface.slot), torch.where(known, carried.depth, surface.depth)
+    return replace(surface, slot=slot, depth=depth), torch.where(posed.known > 0, carried.covered, cover)
 
 
 def _transferred(fusion: Fusion, full: Carried, planes: Planes, region: Tensor) -> Tensor:

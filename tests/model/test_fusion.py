@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from model.carried import Carried
-from model.fusion import Fusion, compose
+from model.fusion import OUTWARDS, Fusion, compose, known_outlines
 
 SIDE = 32
 
@@ -71,3 +71,15 @@ def test_outside_the_edit_nothing_changes():
     made = compose(fusion(SIDE, disc(0.5), 0 * cover), planes, region)
     assert torch.equal(made[..., SIDE // 2 :], planes.image[..., SIDE // 2 :])
     assert not torch.equal(made[..., : SIDE // 2], planes.image[..., : SIDE // 2])
+
+
+def test_outlines_of_objects_seen_from_several_sides_are_known():
+    slot = torch.full((1, 100, 100), -1)
+    slot[:, 20:40, 20:40], slot[:, 20:40, 70:90] = 0, 1
+    known = known_outlines(torch.tensor([True, False]), slot)
+    reach = round(OUTWARDS * 100)
+    wanted = torch.zeros(1, 1, 100, 100)
+    wanted[..., 20 - reach : 40 + reach, 20 - reach : 40 + reach] = 1
+    assert torch.equal(known, wanted)
+    assert float(known_outlines(torch.tensor([False, False]), slot).max()) == 0
+    assert float(known_outlines(torch.zeros(0, dtype=torch.bool), torch.full((1, 8, 8), -1)).max()) == 0
