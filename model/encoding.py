@@ -99,42 +99,39 @@ def encode_picture(
         tokens = objects[0, slot][None].cpu().numpy().astype(np.float32)
         assets.append(NeuralAsset((view,), tokens, box.size, f"Object {slot + 1}", dict(provenance), fingerprint))
     tokens = behind[0].cpu().numpy().astype(np.float32)
-    hidden = taken.astype(np.uint8) * 255
+    mask = taken.astype(np.uint8) * 255
     pause()
-    light = _light(picture, taken, assets, placed, where, ground)
-    plate = _plate(picture, taken, light)
+    light, plate = None, None
+    if taken.any():
+        hidden = torch.from_numpy(taken).to(device)[None, None]
+        light = _light(picture, hidden, assets, placed, where, ground)
+        pause()
+        plate = _plate(picture, hidden, light)
     pause()
     background = BackgroundAsset(
-        image, hidden, camera, float(ground), tokens, "Background", provenance, fingerprint, plate, light
+        image, mask, camera, float(ground), tokens, "Background", provenance, fingerprint, plate, light
     )
     return assets, background
 
 
 def _light(
-    picture: Tensor, taken: np.ndarray, assets: list[NeuralAsset], placed: Boxes, camera: Camera, ground: float
+    picture: Tensor, hidden: Tensor, assets: list[NeuralAsset], placed: Boxes, camera: Camera, ground: float
 ) -> Light | None:
-    """The light of picture [1, 3, H, W], by the shadows of its objects, which have taken [H, W] bool of it."""
-    if not taken.any():
-        return None
+    """The light of picture [1, 3, H, W], by the shadows of its objects, which hide [1, 1, H, W] bool of it."""
     device, height = picture.device, torch.tensor([float(ground)], device=picture.device)
-    world = []
-    for slot, asset in enumerate(assets):
-        points = solid_points(asset.views[0], device)
-        world.append(from_box_coordinates(points, placed.pose[0, slot], placed.size[0, slot]))
-    sun = find_sun(picture, torch.from_numpy(taken).to(device)[None, None], torch.cat(world), camera, height)
+    points = [solid_points(asset.views[0], device) for asset in assets]
+    world = torch.cat([from_box_coordinates(p, placed.pose[0, i], placed.size[0, i]) for i, p in enumerate(points)])
+    sun = find_sun(picture, hidden, world, camera, height)
     if sun is None:
         return None
-    shadows = shadows_in_picture(sun, torch.cat(world), camera, height, *picture.shape[-2:])
-    return Light(
-        sun.direction.cpu().numpy(), sun.left.cpu().numpy(), (shadows[0, 0] * 255).byte().cpu().numpy()
-    )  # fmt: skip
+    shadows = shadows_in_picture(sun, world, camera, height, *picture.shape[-2:])
+    direction, left, drawn = (x.cpu().numpy() for x in (sun.direction, sun.left, (shadows[0, 0] * 255).byte()))
+    return Light(direction, left, drawn)
 
 
-def _plate(picture: Tensor, taken: np.ndarray, light: Light | None) -> np.ndarray | None:
-    """The clean plate uint8 [H, W, 3] of picture [1, 3, H, W], whose objects have taken [H, W] bool."""
-    if not taken.any():
-        return None
-    hidden, shaded = torch.from_numpy(taken).to(picture.device)[None, None], None
+def _plate(picture: Tensor, hidden: Tensor, light: Light | None) -> np.ndarray:
+    """The clean plate uint8 [H, W, 3] of picture [1, 3, H, W], of which objects hide [1, 1, H, W] bool."""
+    shaded = None
     if light is not None:
         shadows = torch.from_numpy(light.shadows).to(picture.device)[None, None].float() / 255
         shaded = interpolate(shadows, hidden.shape[-2:], mode="bilinear", align_corners=False) > 0.25
