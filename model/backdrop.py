@@ -13,14 +13,11 @@ from .cast_shadows import Shadows
 from .contact import VISIBLE, contact_shade
 from .filters import box_max, box_mean
 from .geometry import (
-    FAR,
     NEAR,
     Boxes,
     Camera,
-    camera_rays,
     floor_points,
     moved_boxes,
-    pixel_centres,
     project_each,
     rigid_inverse,
     transform_each,
@@ -29,6 +26,7 @@ from .holes import RIM, fill_background
 from .pixels import Pixels
 from .plate import REPLACED
 from .sources import Sources
+from .sunlight import floor_seen, grid_of
 
 _SHADE_GRID = 128  # points along the longer side at which soft shadows are worked out
 
@@ -94,12 +92,10 @@ def floor_shade(sources: Sources, camera: Camera, boxes: Boxes, pixels: Pixels) 
     size = (pixels.height, pixels.width)
     if pixels.count == 0:
         return torch.ones(pixels.batch, 1, *size, device=pixels.rays.device)
-    scale = min(1.0, _SHADE_GRID / max(size))
-    rows, columns = (max(8, round(side * scale)) for side in size)
-    rays = camera_rays(pixel_centres(rows, columns, boxes.pose.device).view(1, -1, 2), camera.intrinsics)
-    world, depth = floor_points(sources.ground[:, None], rigid_inverse(camera.world_to_camera)[:, None], rays)
-    factor = contact_shade(sources.before, boxes, world, sources.ground)
-    factor = torch.where(depth < FAR, factor, 1.0).view(pixels.batch, 1, rows, columns)
+    rows, columns = grid_of(*size, _SHADE_GRID)
+    world, floor = floor_seen(camera, sources.ground, rows, columns)
+    factor = contact_shade(sources.before, boxes, world, sources.ground).view_as(floor)
+    factor = torch.where(floor, factor, 1.0)
     if size != (rows, columns):
         factor = interpolate(factor, size, mode="bilinear", align_corners=False)
     return torch.where(factor < VISIBLE, factor, 1.0)

@@ -36,6 +36,7 @@ from .pixels import Pixels
 from .several_views import choose_views
 from .sources import Sources, best_entries, projections_back
 from .splatting import splat
+from .sunlight import grid_of
 
 FALLBACK = 0.3  # share of the way from a ray's entry to its exit where an unseen surface is assumed
 _RELIT = 12  # times the light that a shadow takes: an edit reaches as far as one sees it
@@ -119,8 +120,7 @@ def carry(
 
     `layers`: the box layers at the splat's size, where the caller has them.
     """
-    scale = min(1.0, grid / max(height, width))
-    rows, columns = max(8, round(height * scale)), max(8, round(width * scale))
+    rows, columns = grid_of(height, width, grid)
     sources = asked(sources, camera, boxes)
     entry_map, depth_map = splat(sources, camera, boxes, rows, columns)
     entry_map = choose_views(sources, camera, boxes, entry_map, depth_map, 1 / columns, otherwise=None)

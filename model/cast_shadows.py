@@ -70,9 +70,8 @@ def cast_shadows(
     drawn = lambda these, by, *size: floor_shadow(these, casting.sun.direction[None], ground, by, *size)  # noqa: E731
     thrown, kept = (drawn(these, camera, rows, columns) for these in (put, stayed))
     # in the background's own picture, where what stayed matches to the cell
-    still = drawn(stayed, taken_by, *casting.shadows.shape[-2:])
-    gone = casting.shadows * (box_max(still, 1) == 0)
-    gone = box_max(-box_max(-gone, 1), 1 + _RIM) * (box_max(still, 1) == 0)  # no crumbs; with its soft edge
+    free = box_max(drawn(stayed, taken_by, *casting.shadows.shape[-2:]), 1) == 0
+    gone = box_max(-box_max(-casting.shadows * free, 1), 1 + _RIM) * free  # no crumbs; with its soft edge
     world, floor = floor_seen(camera, ground, rows, columns)
     uvd = project_world(world, taken_by)
     place = torch.where(uvd[..., 2:] > NEAR, uvd[..., :2] * 2 - 1, -2).view(1, rows, columns, 2)

@@ -65,11 +65,11 @@ def grid_of(height: int, width: int, longest: int = GRID) -> tuple[int, int]:
 
 
 def floor_seen(camera: Camera, ground: Tensor, rows: int, columns: int) -> tuple[Tensor, Tensor]:
-    """World points [1, rows columns, 3] of the floor in each cell, and whether it is floor at all
-    [1, 1, rows, columns] bool (not above the horizon)."""
+    """World points [B, rows columns, 3] of the floor at heights `ground` [B] in each cell of cameras [B], and whether
+    it is floor at all [B, 1, rows, columns] bool (not above the horizon)."""
     rays = camera_rays(pixel_centres(rows, columns, ground.device).view(1, -1, 2), camera.intrinsics)
     world, depth = floor_points(ground[:, None], rigid_inverse(camera.world_to_camera)[:, None], rays)
-    return world, (depth < FAR).view(1, 1, rows, columns)
+    return world, (depth < FAR).view(len(ground), 1, rows, columns)
 
 
 def find_sun(image: Tensor, hidden: Tensor, points: Tensor, camera: Camera, ground: Tensor) -> Sun | None:
