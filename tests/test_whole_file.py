@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+import os
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -19,19 +20,59 @@ def test_it_is_written_in_a_folder_that_is_made_and_over_what_was_there(tmp_path
 
 
 def test_half_a_file_is_never_seen(tmp_path, monkeypatch):
+    """A full disk may be told as late as here."""
     path = tmp_path / "file.json"
     path.write_bytes(b"before")
 
-    def full(part: Path, data: bytes) -> int:
-        with open(part, "wb") as file:
-            file.write(data[:3])
+    def full(handle: int) -> None:
         assert path.read_bytes() == b"before"
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(Path, "write_bytes", full)
+    monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(OSError, match="No space left"):
         write_whole(path, b"after")
     assert path.read_bytes() == b"before" and [each.name for each in tmp_path.iterdir()] == ["file.json"]
+
+
+def test_it_is_on_the_disk_before_it_replaces_what_was_there(tmp_path, monkeypatch):
+    path, flushed = tmp_path / "file.json", []
+    path.write_bytes(b"before")
+    monkeypatch.setattr(os, "fsync", lambda handle: flushed.append((os.fstat(handle).st_size, path.read_bytes())))
+    write_whole(path, b"after")
+    assert flushed == [(5, b"before")] and path.read_bytes() == b"after"
+
+
+def test_two_that_write_the_same_file_do_not_break_each_other(tmp_path):
+    path = tmp_path / "file.json"
+    contents = [letter * size for letter, size in ((b"a", 1 << 16), (b"b", 1 << 17))]
+    path.write_bytes(contents[0])
+
+    def write(data: bytes) -> int:
+        for _ in range(200):
+            write_whole(path, data)
+            assert path.read_bytes() in contents
+        return 200
+
+    with ThreadPoolExecutor(2) as both:
+        assert list(both.map(write, contents)) == [200, 200]
+    assert [each.name for each in tmp_path.iterdir()] == ["file.json"]
+
+
+def test_a_name_as_long_as_a_disk_takes(tmp_path):
+    path = tmp_path / ("椅" * 84 + "ab")  # 254 bytes
+    write_whole(path, b"data")
+    assert path.read_bytes() == b"data"
+
+
+@pytest.mark.skipif(os.name != "posix", reason="Windows' files have no such rights")
+def test_whoever_may_read_the_users_files_may_read_it(tmp_path):
+    """Files that lie beside pictures on a shared disk."""
+    before = os.umask(0o022)
+    try:
+        write_whole(tmp_path / "file.json", b"data")
+    finally:
+        os.umask(before)
+    assert (tmp_path / "file.json").stat().st_mode & 0o777 == 0o644
 
 
 def test_what_cannot_be_replaced_leaves_nothing_beside_it(tmp_path):

@@ -106,3 +106,8 @@ def until(condition: Callable[[], bool], seconds: float = 10.0) -> None:
         assert time.monotonic() < deadline, "it did not happen in time"
         part("connection.session").tick()
         time.sleep(0.005)
+
+
+def full_disk(handle: int) -> None:
+    """Stands for os.fsync where a disk is full."""
+    raise OSError(28, "No space left on device")

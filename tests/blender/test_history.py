@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from datetime import datetime, timedelta
-from pathlib import Path
 
 import bpy
 import gpu
@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from mathutils import Matrix
 
+from .conftest import full_disk
 from .drawing import Layout, shown
 from .test_colour import golden
 from .test_stamp import stamp  # noqa: F401 - a fixture
@@ -76,13 +77,7 @@ def test_when_pins_fill_it_nothing_more_is_kept_and_that_is_said(history, stamp)
 
 def test_a_full_disk_is_said_and_leaves_nothing(history, stamp, monkeypatch):  # noqa: F811
     history.keep(noise(0, 16), stamp, NOW)
-
-    def full(self: Path, data: bytes) -> int:
-        with open(self, "wb") as file:
-            file.write(data[:10])
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(Path, "write_bytes", full)
+    monkeypatch.setattr(os, "fsync", full_disk)
     with pytest.raises(ValueError, match="not kept in the history .No space left on device"):
         history.keep(noise(1, 16), stamp, NOW + timedelta(seconds=1))
     assert len(list(history.folder.iterdir())) == 1
@@ -345,10 +340,7 @@ def test_views_are_kept_on_demand_alone_where_the_preferences_say_so(addon, kept
 
 
 def test_a_full_disk_is_a_sentence_for_the_panel(addon, kept, stamp, monkeypatch):  # noqa: F811
-    def full(*_: object) -> int:
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(Path, "write_bytes", full)
+    monkeypatch.setattr(os, "fsync", full_disk)
     addon("pictures.keeping").keep(golden(), stamp)
     assert kept() == [] and "No space left on device" in addon("pictures.keeping").problem
     monkeypatch.undo()
