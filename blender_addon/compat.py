@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -60,6 +61,20 @@ def draw_over(texture: gpu.types.GPUTexture, rectangle: tuple[float, float, floa
     left, bottom, right, top = rectangle
     options = {"is_scene_linear_with_rec709_srgb_target": True} if bpy.app.version >= (5, 0) else {}
     draw_texture_2d(texture, (left, bottom), right - left, top - bottom, **options)
+
+
+def compositor(scene: bpy.types.Scene) -> bpy.types.NodeTree | None:
+    """The nodes that work on the scene's pictures."""
+    return scene.compositing_node_group if bpy.app.version >= (5, 0) else scene.node_tree
+
+
+def file_output_names(node: bpy.types.Node) -> list[tuple[str, str]]:
+    """Folder and name of each file that a File Output node writes, as they were typed: no ending, no frame's number."""
+    in_one = node.format.file_format == "OPEN_EXR_MULTILAYER"
+    if bpy.app.version >= (5, 0):
+        names = [""] if in_one else [item.name for item in node.file_output_items]
+        return [(node.directory, node.file_name + name) for name in names]
+    return [os.path.split(node.base_path)] if in_one else [(node.base_path, slot.path) for slot in node.file_slots]
 
 
 def is_video(settings: bpy.types.ImageFormatSettings) -> bool:

@@ -1,7 +1,8 @@
-"""What is done when Blender has written a picture's file.
+"""What is done when Blender has written a picture's files, the compositor's File Output nodes' among them.
 
-Every file is looked at: when a disk is full Blender cuts a PNG off and says "Saved". And where a format keeps no texts
-the stamp is written beside the file, for a video when it is finished.
+Every file is looked at: when a disk is full Blender cuts a PNG off and says "Saved". And where the stamp is not in the
+file it is written beside it, for a video when it is finished: many formats keep no texts, and File Output nodes write
+none into any.
 """
 
 from __future__ import annotations
@@ -16,11 +17,15 @@ from bpy.app.handlers import persistent
 from .. import compat
 from ..identity import ENGINE_ID
 from ..pictures import picture_text, stamp_files
+from ..pictures.stamp import KEY
 from ..protocol.errors import ProtocolError
+from . import output_nodes
 from .frame_files import is_whole
 
 problem = ""  # what is wrong with the file that was written last, or with its settings; empty when all is well
 _made: tuple[str, bool] | None = None  # of the render that is to be written: its stamp, and whether it is a frame
+_before: output_nodes.States = {}  # the files of the compositor's nodes, before they are written
+_of_nodes = ""  # what is wrong with one of them
 _video: Path | None = None  # the video at work
 _frames: list[str] = []  # the stamps of the frames that are in it
 
@@ -40,6 +45,29 @@ def _begin(scene: bpy.types.Scene, *_: object) -> None:
 
 
 @persistent
+def _begin_frame(scene: bpy.types.Scene, *_: object) -> None:
+    """Before a still or a frame."""
+    global _made, _before, _of_nodes
+    _made, _of_nodes = None, ""
+    _before = output_nodes.states(scene) if scene.render.engine == ENGINE_ID else {}
+
+
+@persistent
+def _look_at_nodes(scene: bpy.types.Scene, *_: object) -> None:
+    """After the compositor, whether or not Blender writes a file of its own; in whatever thread renders."""
+    global _of_nodes
+    if scene.render.engine != ENGINE_ID or _made is None:
+        return
+    stamp, is_animation = _made
+    written = [
+        path for path, state in output_nodes.states(scene, not is_animation).items() if state != _before.get(path)
+    ]
+    _of_nodes = next(filter(None, [_looked_at(path, stamp) for path in written]), "")
+    if _of_nodes:
+        _say(_of_nodes, repeated=not is_animation)
+
+
+@persistent
 def _look(scene: bpy.types.Scene, *_: object) -> None:
     """After a file, or a frame of a video, was written; in whatever thread renders."""
     global _made, _video
@@ -51,12 +79,8 @@ def _look(scene: bpy.types.Scene, *_: object) -> None:
         _frames.append(stamp)
         return
     path = _frame_path(scene) if is_animation else _still_path(scene)
-    words = ""
-    if path is not None and not is_whole(path):
-        words = f"The file '{path}' is cut off: its disk is full. Make room, and save the picture again."
-    elif path is not None and scene.render.image_settings.file_format not in picture_text.FORMATS:
-        words = _keep(path, [stamp])
-    _say(words, repeated=not is_animation)
+    words = "" if path is None else _looked_at(path, stamp)
+    _say(_of_nodes or words, repeated=not _of_nodes and not is_animation)
 
 
 @persistent
@@ -65,6 +89,16 @@ def _end(scene: bpy.types.Scene, *_: object) -> None:
     if _video is not None:
         _say(_keep(_video, _frames), repeated=True)
     _begin(scene)
+
+
+def _looked_at(path: Path, stamp: str) -> str:
+    """What is wrong with a picture's file; where all is well it holds the stamp, or has it beside it."""
+    if not is_whole(path):
+        return f"The file '{path}' is cut off: its disk is full. Make room, and save the picture again."
+    try:
+        return "" if picture_text.read_text(path, KEY) is not None else _keep(path, [stamp])
+    except ProtocolError as error:
+        return str(error)
 
 
 def _keep(path: Path, stamps: list[str]) -> str:
@@ -117,6 +151,8 @@ def _handlers() -> list[tuple[list, object]]:
     calls = bpy.app.handlers
     return [
         (calls.render_init, _begin),
+        (calls.render_pre, _begin_frame),
+        (calls.render_post, _look_at_nodes),
         (calls.render_write, _look),
         (calls.render_complete, _end),
         (calls.render_cancel, _end),
