@@ -21,10 +21,10 @@ from typing import Any
 import numpy as np
 import torch
 
+from .data import convert
+from .data.as_scene import Encoded, encode_source
 from .data.frames import Pairs, PairSource
-from .evaluation import convert
 from .evaluation.loading import load_pipeline
-from .evaluation.rows import Encoded, encode_source
 from .geometry import look_at
 from .scene import Box, PinholeCamera, Placement, RenderSettings, Scene
 

@@ -81,23 +81,17 @@ class Carried:
         """Share of each pixel that objects cover, [B, 1, H, W]."""
         return self.seen + self.unseen
 
-    def planes(self) -> Planes:
-        share = self.covered
-        colours = (self.image - (1 - share) * self.behind) / share.clamp_min(1e-3)
+    def finished(self, region: Tensor) -> Planes:
+        """The carried picture with the clean plate in its holes and with cast shadows, where edits reach: region
+        [B, 1, H, W]."""
+        share, behind = self.covered, self.behind
+        colours = (self.image - (1 - share) * behind) / share.clamp_min(1e-3)
         front = fill_holes(colours, torch.where(share > 0.999, 1.0, share * (share > 0.05)))
-        return Planes(self.image, front, self.behind)
-
-    def finished(self, planes: Planes, region: Tensor) -> Planes:
-        """The planes with the clean plate in their holes and with cast shadows, within an edit region [B, 1, H, W]. The
-        networks see the planes without: they were trained on smooth holes, of which they make what is right on average.
-        """
-        behind = planes.behind
         if self.plate is not None and self.plated is not None:
-            behind = behind + region * self.plated * (self.plate - self.behind)
+            behind = behind + region * self.plated * (self.plate - behind)
         if self.light is not None:
             behind = behind * (1 - region * (1 - self.light))
-        change = behind - planes.behind
-        return Planes(planes.image + (1 - self.covered) * change, planes.front, behind)
+        return Planes(self.image + (1 - share) * (behind - self.behind), front, behind)
 
     def relit(self) -> Tensor:
         """Where the clean plate or cast shadows change what is behind, [B, 1, H, W] 0..1."""

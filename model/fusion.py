@@ -22,6 +22,7 @@ from .layers import BoxLayers
 from .networks import run_dense
 
 OUTWARDS = 0.04  # of the longer side: as far as this an object may reach beyond what was carried of it
+CARRIED_LOGIT = 2.0  # what carrying an object to a pixel adds to the network's logit that it is seen there
 FAINT = (0.04, 0.08)  # changes of pixels that stand still: none below, all above (of the full range)
 
 
@@ -86,6 +87,14 @@ def known_outlines(several: Tensor, slot: Tensor) -> Tensor:
         return torch.zeros_like(slot[:, None], dtype=torch.float32)
     mine = several[slot.clamp_min(0)] & (slot >= 0)
     return box_max(mine[:, None].float(), max(1, round(OUTWARDS * max(slot.shape[-2:]))))
+
+
+def with_carried(outputs: Tensor, layers: BoxLayers, slot: Tensor, covered: Tensor) -> Tensor:
+    """Surface channels that also listen to the carried picture: slot [B, H, W] its front object or -1, covered
+    [B, 1, H, W] the share of each pixel that objects cover."""
+    carried = (layers.slot == slot[:, None]) & (layers.slot >= 0)
+    logits = CARRIED_LOGIT * torch.cat([carried * covered, 1 - covered], 1)
+    return torch.cat([outputs[:, : logits.shape[1]] + logits, outputs[:, logits.shape[1] :]], 1)
 
 
 def _cover(outputs: Tensor, layers: BoxLayers) -> Tensor:

@@ -20,7 +20,7 @@ from .assets import BackgroundAsset, NeuralAsset
 from .conditions import denoiser_maps
 from .config import ModelConfig, model_config
 from .denoiser import Condition, denoise, token_mask
-from .device import Clock, memory_errors_as_sentences, pause_of
+from .device import Clock, Pause, memory_errors_as_sentences, never, pause_of
 from .encoding import checked_image, encode_picture
 from .errors import WeightsError
 from .geometry import pose_tokens_input, relative_pose
@@ -38,7 +38,7 @@ from .noise import starting_noise
 from .parts import Parts
 from .preparing import Prepared, prepare
 from .refresh import refreshed
-from .rendering import Posed, Result, decoded_picture, finish, pose_scene, step_picture, to_uint8
+from .rendering import Drawn, Posed, Result, decoded_picture, finish, pose_scene, step_picture, to_uint8
 from .sampling import flow_times, sample_flow, starting_latents
 from .scene import Box, PinholeCamera, RenderSettings, Scene
 from .schedulers import sample_scheduler
@@ -184,6 +184,17 @@ class NeuralAssetsPipeline(DiffusionPipeline):
         scene, settings = scene.checked(), (settings or RenderSettings()).checked()
         clock = Clock()
         pause = clock.beside(pause_of(cancel))
+        drawn = self.draw(scene, settings, clock, on_step, pause)
+        pause()
+        return finish(self.parts, settings, drawn, clock)
+
+    __call__ = render
+
+    @torch.no_grad()
+    def draw(
+        self, scene: Scene, settings: RenderSettings, clock: Clock, on_step: OnStep | None = None, pause: Pause = never
+    ) -> Drawn:
+        """What the sampler makes of a checked scene at the model's size; `finish` makes the picture of it."""
         device = self._execution_device  # takes some milliseconds to find out
         prepared = self._prepare(scene, device)
         posed = pose_scene(scene, settings, prepared, self.size, device)
@@ -198,10 +209,7 @@ class NeuralAssetsPipeline(DiffusionPipeline):
 
         latents = self._sample(scene, settings, posed, condition, carried_latents, report, pause)
         clock.mark("denoiser")
-        pause()
-        return finish(self.parts, settings, prepared, posed, latents, again, clock)
-
-    __call__ = render
+        return Drawn(prepared, posed, decoded_picture(self.parts, latents), again)
 
     def reconstruct(self, image: np.ndarray) -> np.ndarray:
         """A picture through the autoencoder and back, at the model's size: the ceiling of what it can draw."""

@@ -14,7 +14,7 @@ from .coverage import coverage, full_size_surface
 from .device import Clock
 from .edits import edit_region, steady_pixels
 from .encoding import model_size
-from .fusion import Fusion, compose, fuse, known_outlines
+from .fusion import Fusion, compose, fuse, known_outlines, with_carried
 from .geometry import Boxes, Camera
 from .layers import BoxLayers, box_layers
 from .networks import latents_to_image
@@ -44,14 +44,13 @@ class Result:
 
 @dataclass(frozen=True)
 class Posed:
-    """A scene at one pose: tensors of one render, at the model's size. known [1, 1, h, w]: where the carried outline is
-    right as it is (see `known_outlines`)."""
+    """A scene at one pose: tensors of one render, at the model's size. planes: with clean plate and cast shadows;
+    known [1, 1, h, w]: where the carried outline is right as it is (see `known_outlines`)."""
 
     camera: Camera
     boxes: Boxes
     carried: Carried
     planes: Planes
-    shown: Planes
     region: Tensor
     steady: Tensor
     known: Tensor
@@ -59,6 +58,21 @@ class Posed:
     half: BoxLayers
     height: int
     width: int
+
+    def maps(self) -> Tensor:
+        """What the fusion network is told of every pixel, [1, 5, h, w]: seen, unseen, background, region, steady."""
+        return torch.cat([self.carried.maps(), self.region, self.steady], 1)
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """What the sampler made of a posed scene, decoded [1, 3, h, w] 0..1, and again, the carried picture through the
+    autoencoder (None for `paper`, which shows the sampler's own picture)."""
+
+    prepared: Prepared
+    posed: Posed
+    decoded: Tensor
+    again: Tensor | None
 
 
 def pose_scene(scene: Scene, settings: RenderSettings, prepared: Prepared, side: int, device: torch.device) -> Posed:
@@ -72,9 +86,8 @@ def pose_scene(scene: Scene, settings: RenderSettings, prepared: Prepared, side:
     steady = steady_pixels(prepared.source_camera, camera, prepared.before, boxes, carried)
     steady = steady * prepared.has_background
     layers = box_layers(camera, boxes, height, width, maps=False)
-    planes = carried.planes()
-    shown, known = carried.finished(planes, region), known_outlines(prepared.several, carried.slot)
-    return Posed(camera, boxes, carried, planes, shown, region, steady, known, layers, half, height, width)
+    planes, known = carried.finished(region), known_outlines(prepared.several, carried.slot)
+    return Posed(camera, boxes, carried, planes, region, steady, known, layers, half, height, width)
 
 
 def edited(prepared: Prepared, camera: Camera, boxes: Boxes, carried: Carried) -> Tensor:
@@ -99,49 +112,39 @@ def decoded_picture(parts: Parts, latents: Tensor) -> Tensor:
 
 
 def _fused(parts: Parts, posed: Posed, decoded: Tensor, again: Tensor) -> Fusion:
-    maps = torch.cat([posed.carried.maps(), posed.region, posed.steady], 1)
-    fusion = fuse(parts.fusion, posed.planes, decoded, again, maps, posed.layers, posed.half)
-    fusion = replace(fusion, outline=fusion.outline * (1 - posed.known))
-    carried = posed.carried
-    if carried.plated is None:
-        return fusion
-    # it answers to a smooth hole and to shadows that the plate has taken away
-    return replace(fusion, change=fusion.change * (1 - carried.plated * (1 - carried.covered)))
+    fusion = fuse(parts.fusion, posed.planes, decoded, again, posed.maps(), posed.layers, posed.half)
+    outputs = with_carried(fusion.outputs, posed.layers, posed.carried.slot, posed.carried.covered)
+    return replace(fusion, outline=fusion.outline * (1 - posed.known), outputs=outputs)
 
 
 def step_picture(parts: Parts, posed: Posed, latents: Tensor, again: Tensor | None) -> np.ndarray:
-    """The picture that would stand if the sampler stopped here, uint8 [h, w, 3] at the model's size.
-
-    again: the carried picture through the autoencoder (None for `paper`, which shows the sampler's own picture).
-    """
+    """The picture that would stand if the sampler stopped here, uint8 [h, w, 3] at the model's size; again as in
+    `Drawn`."""
     decoded = decoded_picture(parts, latents)
     if again is None:
         return to_uint8(decoded)
     fusion = _fused(parts, posed, decoded, again)
-    return to_uint8(compose(fusion, posed.shown, posed.region))
+    return to_uint8(compose(fusion, posed.planes, posed.region))
 
 
-def finish(
-    parts: Parts, settings: RenderSettings, prepared: Prepared, posed: Posed, latents: Tensor, again: Tensor | None,
-    clock: Clock,
-) -> Result:  # fmt: skip
-    """The picture of the sampler's latents at the size that the settings ask for; `again` as in `step_picture`."""
-    decoded = decoded_picture(parts, latents)
+def finish(parts: Parts, settings: RenderSettings, drawn: Drawn, clock: Clock) -> Result:
+    """The picture of what the sampler made, at the size that the settings ask for."""
+    prepared, posed, decoded = drawn.prepared, drawn.posed, drawn.decoded
+    clock.mark("decode")
     size = (settings.height, settings.width)
     grid = max(posed.height, posed.width) // 2
     full = posed.carried
     if size != (posed.height, posed.width):
-        clock.mark("decode")
         grid = min(max(size) // 2, FINEST_SPLAT)
         full = carry(prepared.fine, posed.camera, posed.boxes, *size, grid=grid)
         clock.mark("geometry")
-    if again is None:
+    if drawn.again is None:
         made, surface = decoded, _front_boxes(posed.layers)
         predicted = (surface.slot >= 0).float()[:, None]
     else:
-        fusion = _fused(parts, posed, decoded, again)
+        fusion = _fused(parts, posed, decoded, drawn.again)
         region = posed.region if full is posed.carried else edited(prepared, posed.camera, posed.boxes, full)
-        planes = posed.shown if full is posed.carried else full.finished(full.planes(), region)
+        planes = posed.planes if full is posed.carried else full.finished(region)
         made = _transferred(fusion, full, planes, region) if settings.transfer else decoded
         surface, predicted = _surface(fusion, posed)
     made = resized(made, *size)

@@ -27,8 +27,7 @@ from .networks import build_fusion, build_surface
 from .parts import NAMES, Parts, build_parts
 from .pipeline import NeuralAssetsPipeline
 from .schedulers import pretrained_scheduler
-from .training.examples import make_examples
-from .training.loop import StageSettings, step_generator, train_stage
+from .training.loop import StageSettings, train_stage
 from .training.memory import ExampleMemory
 from .training.pairs import CachedPairs, LivePairs, PairStream, render_cache
 from .training.plans import PLANS, Plan, shrink
@@ -198,15 +197,7 @@ def run_stage(
 
     def sample(path: Path) -> None:
         pairs = stream.batch(0, 8).to(device)
-        example = make_examples(
-            pairs,
-            parts,
-            step_generator(options.seed, 0),
-            corrupt=False,
-            precision=accelerator.autocast,
-        )
-        with accelerator.autocast():
-            write_samples(parts, example, path)
+        write_samples(parts, pairs, path)
 
     options.run.mkdir(parents=True, exist_ok=True)
     done = train_stage(

@@ -1,7 +1,7 @@
 """The pictures of every row of the table, from one held-out pair.
 
 Every row sees only the source picture, boxes and cameras. Masks are those that `encode` predicts,
-never the renderer's. An object that stands only in the target has no asset and is left out.
+never the renderer's.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..assets import BackgroundAsset, NeuralAsset
+from ..data import convert
+from ..data.as_scene import Encoded, encode_source, target_scene
 from ..data.frames import Pairs
-from ..scene import Placement, RenderSettings, Scene
-from . import convert
+from ..scene import RenderSettings
 from .chained import chain, mask_index, source_masks
 
 ROWS = ("copy", "carried", "chained", "paper", "anchored", "autoencoder")
@@ -33,36 +33,6 @@ class Made:
     index: Tensor | None = None
 
 
-@dataclass(frozen=True)
-class Encoded:
-    """What a pipeline made of a source picture: assets of `slots` (in their order) and the
-    background.
-    """
-
-    slots: list[int]
-    assets: list[NeuralAsset]
-    background: BackgroundAsset
-
-
-def encode_source(pipe: Any, pair: Pairs) -> Encoded:
-    """The source frame of a pair [1] as assets, masks predicted."""
-    frame = pair.source
-    slots = convert.usable_slots(frame).nonzero()[:, 0].tolist()
-    boxes = [convert.box_of(frame, slot) for slot in slots]
-    image, camera = convert.to_uint8(frame.image[0]), convert.camera_of(frame)
-    assets, background = pipe.encode(image, boxes, camera, ground=float(frame.ground[0]))
-    return Encoded(slots, list(assets), background)
-
-
-def render_target(pipe: Any, encoded: Encoded, pair: Pairs, settings: RenderSettings) -> tuple[Any, list[int]]:
-    """The pipeline's result at the target's boxes and camera, and the slot of every placement."""
-    usable = convert.usable_slots(pair.target)
-    shown = [(s, a) for s, a in zip(encoded.slots, encoded.assets, strict=True) if usable[s]]
-    placements = tuple(Placement(asset, convert.box_of(pair.target, slot)) for slot, asset in shown)
-    scene = Scene(convert.camera_of(pair.target), placements, encoded.background)
-    return pipe.render(scene, settings), [slot for slot, _ in shown]
-
-
 def make_rows(pipes: Mapping[str, Any], pair: Pairs, settings: RenderSettings) -> dict[str, Made]:
     """Every row that the given pipelines ("paper", "anchored") allow, for a pair [1]."""
     rows = {"copy": Made(pair.source.image)}
@@ -71,7 +41,8 @@ def make_rows(pipes: Mapping[str, Any], pair: Pairs, settings: RenderSettings) -
         if name not in pipes:
             continue
         encoded = encode_source(pipes[name], pair)
-        result, slots = render_target(pipes[name], encoded, pair, settings)
+        scene, slots = target_scene(encoded, pair)
+        result = pipes[name].render(scene, settings)
         rows[name] = Made(convert.from_uint8(result.image)[None], _index(result.object_index, slots))
         if name == "anchored":
             geometry = getattr(result, "carried_index", None)

@@ -7,10 +7,11 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from ..data import convert
 from ..data.frames import TASKS, Pairs, PairSource
 from ..metrics import Perceptual
 from ..scene import RenderSettings
-from . import convert, yaw
+from . import yaw
 from .rows import Made, make_rows
 from .scores import Record, score
 from .sheet import COLUMNS, Strip

@@ -11,8 +11,8 @@ import torch
 from torch import Tensor
 
 from .. import metrics
+from ..data import convert
 from ..data.frames import Pairs
-from . import convert
 from .rows import ROWS, Made
 
 KEYS = (

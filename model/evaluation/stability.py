@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 import torch
 
+from ..data import convert
+from ..data.as_scene import encode_source
 from ..data.frames import Pairs
 from ..geometry import Boxes, boxes_2d
 from ..metrics import psnr, rectangle_masks
 from ..scene import Box, Placement, RenderSettings, Scene
-from . import convert
-from .rows import encode_source
 
 EDITS = 10
 FRAMES = 8

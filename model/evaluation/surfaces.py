@@ -18,7 +18,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..data import HELD_OUT_MESHES
+from ..data import HELD_OUT_MESHES, convert
 from ..data.frames import Frame
 from ..data.recorded import RecordedSource
 from ..encoding import crop_of, fitted_share
@@ -29,7 +29,6 @@ from ..looking import look_at_objects
 from ..masks import solid
 from ..parts import Parts
 from ..tensors import boxes_tensor
-from . import convert
 from .loading import load_pipeline
 
 SIZE = 256

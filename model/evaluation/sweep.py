@@ -17,13 +17,14 @@ from pathlib import Path
 
 import torch
 
+from ..data import convert
+from ..data.as_scene import encode_source, target_scene
 from ..data.frames import Pairs
 from ..metrics import Perceptual
 from ..scene import RenderSettings
 from ..training.examples import following_boxes, noisy_boxes
-from . import convert
 from .loading import load_pipeline
-from .rows import Made, encode_source, render_target
+from .rows import Made
 from .run import SEED, held_out, portions
 from .scores import Record, score, summarise
 
@@ -67,7 +68,7 @@ def figures(pipe, pairs: list[tuple[str, Pairs]], variant: Variant, perceptual: 
         asked = drawn(pair, variant.box_noise, SEED + number) if variant.box_noise else pair
         encoded = encode_source(pipe, asked)
         began = time.monotonic()
-        result, _ = render_target(pipe, encoded, asked, variant.settings)
+        result = pipe.render(target_scene(encoded, asked)[0], variant.settings)
         seconds += time.monotonic() - began
         for records, image in ((made, result.image), (carried, result.carried)):
             values, features = score(Made(convert.from_uint8(image)[None]), pair, perceptual)

@@ -14,41 +14,36 @@ from dataclasses import dataclass, fields, replace
 import torch
 from torch import Tensor
 
-from ..carried import Planes, carry
-from ..conditions import Surface, batch_sources, denoiser_maps, read_surface, visible_shares
+from ..carried import carry
+from ..conditions import appearance, batch_sources, denoiser_maps, read_surface
 from ..data.frames import Frame, Pairs, join
-from ..edits import edit_region, steady_pixels
-from ..encoding import crop_of, fitted_share
-from ..geometry import Boxes, Camera, boxes_2d, full_precision, pose_tokens_input, relative_pose
+from ..denoiser import Condition, token_mask
+from ..edits import edit_region
+from ..geometry import Boxes, Camera, full_precision, pose_tokens_input, relative_pose
 from ..hidden_sides import with_twins
-from ..layers import LAYERS, BoxLayers, box_layers, true_fraction, true_layer
-from ..masks import SURE
+from ..layers import BoxLayers, box_layers, true_fraction, true_layer
 from ..networks import image_to_latents
 from ..parts import Parts
 
 Precision = Callable[[], AbstractContextManager]
 DROP_BACKGROUND = 0.05
-_AS_BYTES = ("source", "target", "carried", "front", "behind", "maps")
-_AS_HALF = ("denoiser_maps", "latents", "carried_latents", "depth")
+_AS_BYTES = ("source", "target", "carried")
+_AS_HALF = ("denoiser_maps", "latents", "carried_latents")
 
 
 @dataclass(frozen=True)
 class Example:
     """A batch of training examples.
 
-    source, target, and of the carried picture's planes carried, front, behind [B, 3, H, W] 0..1;
-    maps [B, 5, H, W] (seen, unseen, background, edit region, steady);
+    source, target and the carried picture [B, 3, H, W] 0..1;
     denoiser_maps [B, 24, h, w]; latents, carried_latents [B, C, h, w];
     source_boxes / target_boxes [B, N] and cameras (a target box is present where it has an asset);
-    has_background [B]; object_index and depth of the target [B, H, W].
+    has_background [B]; object_index of the target [B, H, W].
     """
 
     source: Tensor
     target: Tensor
     carried: Tensor
-    front: Tensor
-    behind: Tensor
-    maps: Tensor
     denoiser_maps: Tensor
     latents: Tensor
     carried_latents: Tensor
@@ -58,13 +53,12 @@ class Example:
     target_boxes: Boxes
     has_background: Tensor
     object_index: Tensor
-    depth: Tensor
 
     def __getitem__(self, index) -> Example:
         return Example(**{f.name: getattr(self, f.name)[index] for f in fields(self)})
 
     def packed(self) -> Example:
-        """The same in few bytes: pictures and maps as uint8, latents, maps of the denoiser and depth as float16."""
+        """The same in few bytes: pictures as uint8, latents and maps of the denoiser as float16."""
         byte = {k: (getattr(self, k).clamp(0, 1) * 255).round().byte() for k in _AS_BYTES}
         half = {k: getattr(self, k).half() for k in _AS_HALF}
         return replace(self, **byte, **half, object_index=self.object_index.to(torch.int8))
@@ -74,9 +68,6 @@ class Example:
         byte = {k: getattr(self, k).float() / 255 for k in _AS_BYTES}
         half = {k: getattr(self, k).float() for k in _AS_HALF}
         return replace(self, **byte, **half, object_index=self.object_index.long())
-
-    def planes(self) -> Planes:
-        return Planes(self.carried, self.front, self.behind)
 
     def pose(self) -> Tensor:
         """The paper's pose of the target boxes, [B, N, 12]."""
@@ -107,87 +98,69 @@ def make_examples(
     generator: torch.Generator,
     corrupt: bool = True,
     precision: Precision = nullcontext,
-    fitted: bool = False,
 ) -> Example:
-    """Examples of pairs; `generator` (CPU) draws the corruption, `precision` is a context for the networks; fitted:
-    masks follow the picture's colours and edges as at `encode` (object by object, which takes its time).
+    """Examples of pairs; `generator` (CPU) draws the corruption, `precision` is a context for the networks.
 
     For `paper`, which does not see them, the carried picture and its maps are left empty.
     """
     pairs = as_removals(pairs)
+    count, device = len(pairs.task), pairs.task.device
+    pairs = as_drawn(pairs, generator) if corrupt else pairs
     source, target = pairs.source, pairs.target
-    keep = source.boxes.present & target.boxes.present
-    seen_boxes = noisy_boxes(source.boxes, generator) if corrupt else source.boxes
-    background = torch.rand(len(keep), generator=generator).to(keep.device) >= (DROP_BACKGROUND if corrupt else 0.0)
-    # the drawn box's error stays with the object: the target's box is off by the same
-    moved = following_boxes(source.boxes, seen_boxes, target.boxes)
-    after = Boxes(moved.pose, moved.size, keep)
+    background = torch.rand(count, generator=generator).to(device) >= (DROP_BACKGROUND if corrupt else 0.0)
+    after = Boxes(target.boxes.pose, target.boxes.size, source.boxes.present & target.boxes.present)
     with precision():
         latents = image_to_latents(parts.autoencoder, target.image, parts.config.patch).float()
     if parts.config.anchored:
-        planes, maps, channels = _carried(
-            parts, source, seen_boxes, target.camera, after, background, precision, fitted
-        )
+        carried, channels = _carried(parts, source, target.camera, after, background, precision)
         with precision():
-            carried_latents = image_to_latents(parts.autoencoder, planes.image, parts.config.patch).float()
+            carried_latents = image_to_latents(parts.autoencoder, carried, parts.config.patch).float()
     else:
-        empty = torch.zeros_like(target.image)
-        planes, maps = Planes(empty, empty, empty), torch.ones_like(empty[:, :1]).expand(-1, 5, -1, -1)
-        channels = carried_latents = torch.zeros_like(latents)
+        carried, channels = torch.zeros_like(target.image), torch.zeros_like(latents)
+        carried_latents = channels
     return Example(
-        source.image, target.image, planes.image, planes.front, planes.behind, maps, channels, latents,
-        carried_latents, source.camera, seen_boxes, target.camera, after, background, target.object_index, target.depth,
+        source.image, target.image, carried, channels, latents, carried_latents, source.camera, source.boxes,
+        target.camera, after, background, target.object_index,
     )  # fmt: skip
 
 
+def condition_of(parts: Parts, example: Example) -> Condition:
+    """The denoiser's condition of an example; gradients reach the encoder and the tokens."""
+    objects, behind = appearance(parts.encoder, example.source, example.source_camera, example.source_boxes)
+    behind = behind * example.has_background[:, None, None]
+    tokens = parts.tokens(objects, example.pose(), behind, example.relative())
+    mask = token_mask(example.target_boxes.present, example.has_background)
+    if not parts.config.anchored:
+        return Condition(tokens, mask, None)
+    return Condition(tokens, mask, torch.cat([example.carried_latents, example.denoiser_maps], 1))
+
+
+def as_drawn(pairs: Pairs, generator: torch.Generator) -> Pairs:
+    """The pairs with boxes as a person draws them: the drawn box's error stays with the object, so that the target's
+    box is off by the same."""
+    source, target = pairs.source, pairs.target
+    drawn = noisy_boxes(source.boxes, generator)
+    moved = following_boxes(source.boxes, drawn, target.boxes)
+    return replace(pairs, source=replace(source, boxes=drawn), target=replace(target, boxes=moved))
+
+
 def _carried(
-    parts: Parts,
-    source: Frame,
-    seen_boxes: Boxes,
-    camera: Camera,
-    after: Boxes,
-    background: Tensor,
-    precision: Precision,
-    fitted: bool,
-) -> tuple[Planes, Tensor, Tensor]:
-    """Carried picture in planes, its five maps, and the denoiser's maps, with the predicted surface of the source."""
+    parts: Parts, source: Frame, camera: Camera, after: Boxes, background: Tensor, precision: Precision
+) -> tuple[Tensor, Tensor]:
+    """Carried picture [B, 3, H, W] and the denoiser's maps, with the predicted surface of the source."""
     height, width = source.image.shape[-2:]
-    full = box_layers(source.camera, seen_boxes, height, width, maps=False)
-    half = box_layers(source.camera, seen_boxes, height // 2, width // 2)
+    before = source.boxes
+    full = box_layers(source.camera, before, height, width, maps=False)
+    half = box_layers(source.camera, before, height // 2, width // 2)
     with precision():
         outputs = parts.surface(source.image, half.maps)
-    found = fitted_surface(outputs, full, source, seen_boxes) if fitted else read_surface(outputs.float(), full)
-    sources = batch_sources(source.image, found.slot, found.depth, source.camera, seen_boxes, source.ground, background)
+    found = read_surface(outputs.float(), full)
+    sources = batch_sources(source.image, found.slot, found.depth, source.camera, before, source.ground, background)
     carried = carry(with_twins(sources), camera, after, height, width)
-    region = edit_region(source.camera, camera, seen_boxes, after, height, width)
+    region = edit_region(source.camera, camera, before, after, height, width)
     region = torch.where(background[:, None, None, None], region, 1.0)
-    steady = steady_pixels(source.camera, camera, seen_boxes, after, carried) * background[:, None, None, None]
     layers = box_layers(camera, after, height // 2, width // 2)
-    return (
-        carried.planes(),
-        torch.cat([carried.maps(), region, steady], 1),
-        denoiser_maps(carried, region, layers),
-    )
-
-
-def fitted_surface(outputs: Tensor, layers: BoxLayers, source: Frame, boxes: Boxes) -> Surface:
-    """As `read_surface`, with the masks of boxes [B, N] as `encode` would make them of the same outputs."""
-    shares = visible_shares(outputs, layers)[:, :LAYERS]
-    depths = layers.entry + outputs[:, LAYERS + 1 :].float().sigmoid() * (layers.leave - layers.entry)
-    height, width = source.image.shape[-2:]
-    slot = torch.full_like(layers.slot[:, 0], -1)
-    best, depth = torch.full_like(shares[:, 0], SURE), torch.zeros_like(shares[:, 0])
-    rectangles = boxes_2d(source.camera, boxes).cpu().numpy()
-    for frame, number in boxes.present.nonzero().tolist():
-        top, bottom, left, right = crop_of(rectangles[frame, number], height, width)
-        part = (frame, ..., slice(top, bottom), slice(left, right))
-        mine = layers.slot[part] == number
-        fitted = fitted_share((shares[part] * mine).sum(0), source.image[part], 1.0)
-        better = fitted * mine.any(0) > best[part]
-        best[part] = torch.where(better, fitted, best[part])
-        slot[part] = torch.where(better, number, slot[part])
-        depth[part] = torch.where(better, (depths[part] * mine).sum(0), depth[part])
-    return Surface(slot, torch.zeros_like(depth), depth, best)
+    return carried.image, denoiser_maps(carried, region, layers)
 
 
 def as_removals(pairs: Pairs) -> Pairs:

@@ -6,15 +6,15 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from torch import Tensor
 
+from ..data.frames import Pairs
 from ..parts import Parts
 from .examples import Example, Precision, make_examples
 from .loop import step_generator
 from .pairs import PairStream
-from .pictures import Pictures, sampled_pictures
+from .pictures import Pictures, drawn_pictures, pipeline_of
 
-PICTURES_SHARE = 3  # one in so many remembered batches is also sampled, which costs most
+PICTURES_SHARE = 3  # so many times fewer batches are drawn by the sampler, which costs most
 
 
 @dataclass(frozen=True)
@@ -54,33 +54,31 @@ class ExampleMemory:
         self.stream, self.parts, self.window, self.seed = stream, parts, window, seed
         self.precision, self.device = precision, device
         self.kept: dict[tuple[int, ...], Example] = {}
-        self.kept_pictures: dict[tuple[int, ...], tuple[Tensor, Tensor]] = {}
+        self.pipeline = pipeline_of(parts)
+        self.kept_pictures: dict[tuple[int, ...], Pictures] = {}
 
     def batch(self, step: int, count: int) -> Example:
         """The batch of `count` examples that belongs to `step`."""
-        return self._example(self.window.draw(step, self.seed), step, count, self.window, False)
+        number = self.window.draw(step, self.seed)
+        key = (number, count)
+        if key not in self.kept:
+            generator = step_generator(self.seed + 77, number)
+            made = make_examples(self._pairs(number, count), self.parts, generator, precision=self.precision)
+            self._keep(self.kept, key, made.packed(), step, self.window)
+        return self.kept[key].unpacked()
 
     def pictures(self, step: int, count: int) -> Pictures:
-        """A batch with what the sampler makes of it; the denoiser must be finished before the first call."""
+        """A batch as the finished denoiser's sampler draws it."""
         window = self.window.thinned(PICTURES_SHARE)
         number = window.draw(step, self.seed)
-        example, key = self._example(number, step, count, window, True), (number, count)
+        key = (number, count)
         if key not in self.kept_pictures:
-            with self.precision():
-                made = sampled_pictures(self.parts, example, step_generator(self.seed + 78, number))
-            decoded, again = ((picture * 255).round().byte() for picture in made)
-            self._keep(self.kept_pictures, key, (decoded, again), step, window)
-        decoded, again = (picture.float() / 255 for picture in self.kept_pictures[key])
-        return Pictures(example, decoded, again)
+            made = drawn_pictures(self.pipeline, self._pairs(number, count), step_generator(self.seed + 78, number))
+            self._keep(self.kept_pictures, key, made.packed(), step, window)
+        return self.kept_pictures[key].unpacked()
 
-    def _example(self, number: int, step: int, count: int, window: Window, fitted: bool) -> Example:
-        key = (number, count, int(fitted))
-        if key not in self.kept:
-            pairs = self.stream.batch(number, count).to(self.device)
-            generator = step_generator(self.seed + 77, number)
-            made = make_examples(pairs, self.parts, generator, precision=self.precision, fitted=fitted).packed()
-            self._keep(self.kept, key, made, step, window)
-        return self.kept[key].unpacked()
+    def _pairs(self, number: int, count: int) -> Pairs:
+        return self.stream.batch(number, count).to(self.device)
 
     def _keep(self, kept: dict, key: tuple[int, ...], value: object, step: int, window: Window) -> None:
         """Remember, and forget what no later step can draw."""

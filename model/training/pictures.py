@@ -1,4 +1,4 @@
-"""The denoiser at work on examples: its condition, and the pictures that its sampler makes."""
+"""Pictures as the finished sampler draws them, of pairs that went through `encode` and `render` as an artist's do."""
 
 from __future__ import annotations
 
@@ -7,89 +7,114 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from ..conditions import appearance
-from ..denoiser import Condition, denoise, token_mask
-from ..geometry import Camera, boxes_2d, crop_intrinsics
-from ..networks import latents_to_image
+from ..carried import Planes
+from ..data.as_scene import encode_source, target_scene
+from ..data.frames import Pairs, join
+from ..device import Clock
+from ..geometry import Boxes, Camera, boxes_2d, crop_intrinsics
 from ..parts import Parts
-from ..sampling import START_TIME, flow_times, sample_flow, starting_latents
+from ..pipeline import NeuralAssetsPipeline
 from ..scene import RenderSettings
-from ..schedulers import pretrained_scheduler, sample_scheduler
-from .examples import Example
+from ..schedulers import pretrained_scheduler
+from .examples import DROP_BACKGROUND, as_drawn, as_removals
 
 SAMPLER_STEPS = 4
+_AS_BYTES = ("target", "image", "front", "behind", "decoded", "again", "maps")
 
 
 @dataclass(frozen=True)
 class Pictures:
-    """An example, what the sampler makes of it, decoded, and its carried picture through the autoencoder
-    ([B, 3, H, W] 0..1 each)."""
+    """What the fusion network sees of targets [B], and the targets.
 
-    example: Example
+    target, the planes image, front, behind, decoded and again (see `fusion.fuse`) [B, 3, H, W] 0..1; maps [B, 5, H, W];
+    camera [B] and boxes [B, N] of the target (present where it has an asset); object_index [B, H, W] (-1: none) and
+    depth [B, H, W] metres as the target truly is.
+    """
+
+    target: Tensor
+    image: Tensor
+    front: Tensor
+    behind: Tensor
     decoded: Tensor
     again: Tensor
+    maps: Tensor
+    camera: Camera
+    boxes: Boxes
+    object_index: Tensor
+    depth: Tensor
+
+    def planes(self) -> Planes:
+        return Planes(self.image, self.front, self.behind)
+
+    def packed(self) -> Pictures:
+        """The same in few bytes: pictures and maps as uint8, depth as float16."""
+        byte = {k: (getattr(self, k).clamp(0, 1) * 255).round().byte() for k in _AS_BYTES}
+        return replace(self, **byte, depth=self.depth.half(), object_index=self.object_index.to(torch.int8))
+
+    def unpacked(self) -> Pictures:
+        """Undo `packed`, up to its rounding."""
+        byte = {k: getattr(self, k).float() / 255 for k in _AS_BYTES}
+        return replace(self, **byte, depth=self.depth.float(), object_index=self.object_index.long())
 
 
-def condition_of(parts: Parts, example: Example) -> Condition:
-    """The denoiser's condition of an example; gradients reach the encoder and the tokens."""
-    objects, behind = appearance(parts.encoder, example.source, example.source_camera, example.source_boxes)
-    behind = behind * example.has_background[:, None, None]
-    tokens = parts.tokens(objects, example.pose(), behind, example.relative())
-    mask = token_mask(example.target_boxes.present, example.has_background)
-    if not parts.config.anchored:
-        return Condition(tokens, mask, None)
-    return Condition(tokens, mask, torch.cat([example.carried_latents, example.denoiser_maps], 1))
+def pipeline_of(parts: Parts) -> NeuralAssetsPipeline:
+    """A pipeline around parts in training; what is trained needs gradients again afterwards."""
+    wanted = [p for module in parts.modules().values() for p in module.parameters() if p.requires_grad]
+    scheduler = None if parts.config.prediction == "flow" else pretrained_scheduler()
+    pipeline = NeuralAssetsPipeline.from_parts(parts, scheduler)
+    for parameter in wanted:
+        parameter.requires_grad_(True)
+    return pipeline
 
 
-@torch.no_grad()
-def sampled_pictures(parts: Parts, example: Example, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-    """What the sampler makes of an example, decoded, and the carried picture through the autoencoder."""
-    condition = condition_of(parts, example)
-    noise = torch.randn(example.latents.shape, generator=generator).to(example.latents.device)
-    style = "carried" if parts.config.anchored else "noise"
-    state, start = starting_latents(example.carried_latents.float(), noise, style, START_TIME)
-    field = lambda z, t: denoise(parts.unet, z, t, condition).float()  # noqa: E731
-    if parts.config.prediction == "flow":
-        latents = sample_flow(field, state, flow_times(SAMPLER_STEPS, start))
-    else:
-        settings = RenderSettings(steps=SAMPLER_STEPS, start_time=START_TIME)
-        carried = example.carried_latents.float()
-        latents = sample_scheduler(pretrained_scheduler(), field, carried, noise, settings, style)
-    patch = parts.config.patch
-    decoded = latents_to_image(parts.autoencoder, latents, patch).float().clamp(0, 1)
-    again = latents_to_image(parts.autoencoder, example.carried_latents.float(), patch).float().clamp(0, 1)
-    return decoded, again
+def drawn_pictures(pipeline: NeuralAssetsPipeline, pairs: Pairs, generator: torch.Generator) -> Pictures:
+    """Pictures of pairs [B], one by one, with boxes as a person draws them; `generator` (CPU) draws these, seeds, and
+    which scenes have no background. The fusion network itself is not asked."""
+    pairs = as_drawn(as_removals(pairs), generator)
+    return join([_drawn(pipeline, pairs[i : i + 1], generator) for i in range(len(pairs.task))])
+
+
+def _drawn(pipeline: NeuralAssetsPipeline, pair: Pairs, generator: torch.Generator) -> Pictures:
+    target = pair.target
+    height, width = target.image.shape[-2:]
+    scene, slots = target_scene(encode_source(pipeline, pair), pair)
+    if float(torch.rand(1, generator=generator)) < DROP_BACKGROUND:
+        scene = replace(scene, background=None)
+    seed = int(torch.randint(2**31, (1,), generator=generator))
+    settings = RenderSettings(width=width, height=height, steps=SAMPLER_STEPS, seed=seed)
+    drawn = pipeline.draw(scene.checked(), settings.checked(), Clock())
+    assert drawn.again is not None, "only `anchored` has a fusion network"
+    placed = torch.zeros_like(target.boxes.present)
+    placed[:, slots] = True
+    planes = drawn.posed.planes
+    return Pictures(
+        target.image, planes.image, planes.front, planes.behind, drawn.decoded, drawn.again, drawn.posed.maps(),
+        target.camera, replace(target.boxes, present=placed), target.object_index, target.depth,
+    )  # fmt: skip
 
 
 def windows(pictures: Pictures, side: int, generator: torch.Generator) -> Pictures:
-    """Windows of side x side pixels, each around an object of its picture where there is one; the target's camera
-    follows. Sources and latents stay whole."""
-    example = pictures.example
-    height, width = example.target.shape[-2:]
+    """Windows of side x side pixels, each around an object of its picture where there is one; the camera follows."""
+    height, width = pictures.target.shape[-2:]
     if side >= min(height, width):
         return pictures
-    draw = torch.rand(len(example.target), 3, generator=generator).to(example.target.device)
-    corner = _corners(example, side, draw)
+    draw = torch.rand(len(pictures.target), 3, generator=generator).to(pictures.target.device)
+    corner = _corners(pictures, side, draw)
     cut = lambda x: torch.stack([v[..., t : t + side, le : le + side] for v, (le, t) in zip(x, corner, strict=True)])  # noqa: E731
     size = torch.tensor([width, height], device=draw.device)
     offset = torch.tensor(corner, device=draw.device) / size
-    intrinsics = crop_intrinsics(example.target_camera.intrinsics, offset, side / size)
-    cropped = replace(
-        example, target=cut(example.target), carried=cut(example.carried), front=cut(example.front),
-        behind=cut(example.behind), maps=cut(example.maps),
-        object_index=cut(example.object_index), depth=cut(example.depth),
-        target_camera=Camera(intrinsics, example.target_camera.world_to_camera),
-    )  # fmt: skip
-    return Pictures(cropped, cut(pictures.decoded), cut(pictures.again))
+    intrinsics = crop_intrinsics(pictures.camera.intrinsics, offset, side / size)
+    smaller = {k: cut(getattr(pictures, k)) for k in (*_AS_BYTES, "object_index", "depth")}
+    return replace(pictures, **smaller, camera=Camera(intrinsics, pictures.camera.world_to_camera))
 
 
-def _corners(example: Example, side: int, draw: Tensor) -> list[tuple[int, int]]:
+def _corners(pictures: Pictures, side: int, draw: Tensor) -> list[tuple[int, int]]:
     """(left, top) of each window, even numbers; draw [B, 3] in 0..1: which object, where in the window."""
-    height, width = example.target.shape[-2:]
-    boxes = boxes_2d(example.target_camera, example.target_boxes)
+    height, width = pictures.target.shape[-2:]
+    boxes = boxes_2d(pictures.camera, pictures.boxes)
     corners = []
     for number, rectangles in enumerate(boxes):
-        present = example.target_boxes.present[number].nonzero()[:, 0]
+        present = pictures.boxes.present[number].nonzero()[:, 0]
         choice, across, down = draw[number].tolist()
         u, v = across, down
         if len(present):

@@ -31,7 +31,7 @@ PLANS: dict[str, Plan] = {
             "surface": replace(_BASE, minutes=40, batch=8, learning_rate=5e-4, decay=0.998),
             "denoiser": replace(_BASE, minutes=60, batch=8, learning_rate=4e-4, decay=0.998),
             "few_step": replace(_BASE, minutes=30, batch=8, learning_rate=2e-4, decay=0.998),
-            "fusion": replace(_BASE, minutes=60, batch=4, learning_rate=1e-3, decay=0.998),
+            "fusion": replace(_BASE, minutes=60, batch=4, learning_rate=6e-4, decay=0.998),
         },
         cached_pairs=2048,
         window=Window(96, refresh=3),

@@ -17,13 +17,14 @@ from ..conditions import rectangle_masks
 from ..data.frames import Pairs
 from ..denoiser import Condition, denoise
 from ..fusion import compose, fuse
+from ..geometry import Boxes
 from ..layers import box_layers, true_fraction, true_layer
 from ..networks import image_to_latents
 from ..parts import Parts
 from ..sampling import START_TIME, flow_times, logit_normal_times, starting_latents, training_state
-from .examples import Example, as_removals, noisy_boxes, surface_targets
+from .examples import Example, as_removals, condition_of, noisy_boxes, surface_targets
 from .losses import decibel_loss, picture_loss, surface_loss, weighted_mean
-from .pictures import SAMPLER_STEPS, Pictures, condition_of, windows
+from .pictures import SAMPLER_STEPS, Pictures, windows
 from .views import closer_looks, mirrored, photographed
 
 _SURFACE_SIDES = (0.5, 0.75, 1.0)  # of the model's size: pictures come in many sizes
@@ -101,10 +102,10 @@ class SurfaceStage(Stage):
         return mask + 2 * fraction, {"mask": mask.item(), "fraction": fraction.item()}
 
 
-def explained(example: Example, size: tuple[int, ...]) -> Tensor:
-    """Loss weights [B, 1, h, w]: 0 where the target shows an object without an asset, 2 on objects, 1 elsewhere."""
-    index = example.object_index
-    known = torch.cat([example.target_boxes.present, torch.ones_like(example.has_background)[:, None]], 1)
+def explained(index: Tensor, boxes: Boxes, size: tuple[int, ...]) -> Tensor:
+    """Loss weights [B, 1, h, w]: 0 where the target, object_index [B, H, W], shows an object without an asset (its box
+    [B, N] is absent), 2 on objects, 1 elsewhere."""
+    known = torch.cat([boxes.present, torch.ones_like(boxes.present[:, :1])], 1)
     count = known.shape[1] - 1
     weight = known.gather(1, torch.where(index >= 0, index, count).flatten(1)).view(index.shape).float()
     weight = weight * (1 + (index >= 0).float())
@@ -127,7 +128,8 @@ class DenoiserStage(Stage):
         noise = torch.randn(clean.shape, generator=generator).to(device)
         state, answer = training_state(self.parts.config.prediction, clean, noise, t)
         made = denoise(self.parts.unet, state, t, condition).float()
-        loss = weighted_mean((made - answer) ** 2, explained(example, clean.shape[-2:]))
+        weight = explained(example.object_index, example.target_boxes, clean.shape[-2:])
+        loss = weighted_mean((made - answer) ** 2, weight)
         return loss, {"loss": loss.item()}
 
 
@@ -144,7 +146,8 @@ class FewStepStage(Stage):
         times = torch.full((clean.shape[0],), t, device=clean.device)
         velocity = denoise(self.parts.unet, state, times, condition).float()
         estimate = state - t * velocity
-        loss = weighted_mean((estimate - clean) ** 2, explained(example, clean.shape[-2:]))
+        weight = explained(example.object_index, example.target_boxes, clean.shape[-2:])
+        loss = weighted_mean((estimate - clean) ** 2, weight)
         return loss, {"loss": loss.item(), f"loss_{t:.2f}": loss.item()}
 
 
@@ -178,21 +181,21 @@ class FusionStage(Stage):
         whole = float(torch.rand(1, generator=generator)) < WHOLE_PICTURES
         size = self.parts.config.size
         batch = windows(batch, size if whole else round(size * WINDOW / 32) * 32, generator)
-        example = batch.example
-        height, width = example.target.shape[-2:]
-        camera, boxes = example.target_camera, example.target_boxes
+        target, camera, boxes = batch.target, batch.camera, batch.boxes
+        height, width = target.shape[-2:]
         full = box_layers(camera, boxes, height, width, maps=False)
         half = box_layers(camera, boxes, height // 2, width // 2)
-        result = fuse(self.parts.fusion, example.planes(), batch.decoded, batch.again, example.maps, full, half)
+        planes = batch.planes()
+        result = fuse(self.parts.fusion, planes, batch.decoded, batch.again, batch.maps, full, half)
         result = replace(result, believed=torch.ones_like(result.believed))  # faint changes must be learnt, too
-        made = compose(result, example.planes(), example.maps[:, 3:4])
-        weight = explained(example, (height, width))
-        picture = picture_loss(made.float(), example.target, weight)
-        objects = decibel_loss(made.float(), example.target, rectangle_masks(camera, boxes, height, width), weight)
-        layer, fractions = true_layer(full, example.object_index), true_fraction(full, example.depth)
+        made = compose(result, planes, batch.maps[:, 3:4])
+        weight = explained(batch.object_index, boxes, (height, width))
+        picture = picture_loss(made.float(), target, weight)
+        objects = decibel_loss(made.float(), target, rectangle_masks(camera, boxes, height, width), weight)
+        layer, fractions = true_layer(full, batch.object_index), true_fraction(full, batch.depth)
         mask, fraction = surface_loss(result.outputs, layer, fractions, full.slot, weight[:, 0] > 0)
-        error = weighted_mean((made.detach() - example.target) ** 2, weight)
-        before = weighted_mean((example.carried - example.target) ** 2, weight)
+        error = weighted_mean((made.detach() - target) ** 2, weight)
+        before = weighted_mean((planes.image - target) ** 2, weight)
         logs = {"loss": picture.item(), "mask": mask.item(), "gain_db": float(10 * (before / error).log10())}
         return picture + 0.1 * objects + 0.2 * mask + 0.2 * fraction, logs
 

@@ -6,11 +6,7 @@ import pytest
 import torch
 
 from model.colours import follow_colours
-from model.layers import box_layers
 from model.masks import SURE
-from model.training.examples import fitted_surface
-
-from .toys import toy_boxes, toy_camera, toy_frame
 
 
 def painted(noise: float = 0.02) -> tuple[torch.Tensor, torch.Tensor]:
@@ -59,19 +55,3 @@ def test_colours_do_not_overrule_the_box_nor_speak_where_all_is_alike():
 def test_masks_of_nothing_and_of_everything_stay_numbers(share: float):
     made = follow_colours(torch.full((8, 8), share), torch.zeros(3, 8, 8))
     assert bool(torch.isfinite(made).all()) and float(made.min()) >= 0 and float(made.max()) <= 1
-
-
-def test_training_sees_masks_as_encode_makes_them():
-    """A network that doubts: colours decide for each object of a frame, and depths stay the network's."""
-    frame = toy_frame(toy_camera(), toy_boxes([(-0.8, 0.0, 0.3), (0.8, 0.2, 1.0)]), 128)
-    layers = box_layers(frame.camera, frame.boxes, 128, 128)
-    outputs = torch.zeros(1, 7, 128, 128)
-    visible = layers.slot[:, 0] == frame.object_index
-    outputs[:, 0] = torch.where(visible & (frame.object_index >= 0), 1.0, -1.0)
-    outputs[:, 4] = -8.0  # the surface is where the ray enters
-    made = fitted_surface(outputs, layers, frame, frame.boxes)
-    for slot in (0, 1):
-        truth, found = frame.object_index == slot, made.slot == slot
-        assert float((truth & found).sum() / (truth | found).sum()) > 0.9
-    both = (made.slot == frame.object_index) & (made.slot >= 0)
-    assert float((made.depth - frame.depth).abs()[both].max()) < 0.02

@@ -36,7 +36,7 @@ def fusion(side: int, front: Tensor, behind: Tensor) -> Fusion:
 
 def test_planes_continue_objects_and_keep_what_is_behind():
     cover = disc(0.25)
-    planes = carried(cover).planes()
+    planes = carried(cover).finished(torch.ones_like(cover))
     inside, outside = cover.expand(-1, 3, -1, -1) > 0, (disc(0.35) - cover).expand(-1, 3, -1, -1) > 0
     assert torch.equal(planes.front[inside], planes.image[inside])
     assert torch.equal(planes.behind[~inside], planes.image[~inside])
@@ -48,13 +48,13 @@ def test_planes_continue_objects_and_keep_what_is_behind():
 
 def test_half_covered_pixels_do_not_mix_the_floor_into_the_object():
     cover = (disc(0.25) + disc(0.3)) / 2
-    planes = carried(cover).planes()
+    planes = carried(cover).finished(torch.ones_like(cover))
     assert float(planes.front[:, 2].max()) < 0.01
 
 
 def test_an_outline_shows_the_floor_or_the_object_sharply():
     cover = disc(0.25)
-    planes = carried(cover).planes()
+    planes = carried(cover).finished(torch.ones_like(cover))
     everywhere = torch.ones_like(cover)
     wider = compose(fusion(SIDE // 2, disc(0.4), 0 * cover), planes, everywhere)
     ring = ((disc(0.33) - cover) > 0).expand(-1, 3, -1, -1)
@@ -65,7 +65,7 @@ def test_an_outline_shows_the_floor_or_the_object_sharply():
 
 def test_outside_the_edit_nothing_changes():
     cover = disc(0.25)
-    planes = carried(cover).planes()
+    planes = carried(cover).finished(torch.ones_like(cover))
     region = torch.zeros_like(cover)
     region[..., : SIDE // 2] = 1
     made = compose(fusion(SIDE, disc(0.5), 0 * cover), planes, region)

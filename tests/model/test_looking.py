@@ -16,8 +16,7 @@ from model.layers import box_layers
 from model.parts import build_parts
 from model.scene import Box, PinholeCamera
 from model.tensors import boxes_tensor, camera_tensor
-from model.training.examples import make_examples
-from model.training.pictures import Pictures, windows
+from model.training.pictures import drawn_pictures, pipeline_of, windows
 from model.training.views import closer_looks, mirrored, photographed
 
 from .toys import ToyPairs
@@ -117,15 +116,15 @@ def test_photographs_stay_pictures():
 def test_windows_follow_their_camera():
     parts = build_parts(model_config("anchored", "tiny"))
     pairs = ToyPairs(64).batch(1, 3)
-    example = make_examples(pairs, parts, torch.Generator().manual_seed(0), corrupt=False)
-    cut = windows(Pictures(example, example.carried, example.carried), 32, torch.Generator().manual_seed(4))
-    assert cut.decoded.shape == (3, 3, 32, 32) and torch.equal(cut.decoded, cut.example.carried)
-    whole = box_layers(example.target_camera, example.target_boxes, 64, 64, maps=False)
-    part = box_layers(cut.example.target_camera, cut.example.target_boxes, 32, 32, maps=False)
+    pictures = drawn_pictures(pipeline_of(parts), pairs, torch.Generator().manual_seed(0))
+    cut = windows(pictures, 32, torch.Generator().manual_seed(4))
+    assert cut.decoded.shape == (3, 3, 32, 32)
+    whole = box_layers(pictures.camera, pictures.boxes, 64, 64, maps=False)
+    part = box_layers(cut.camera, cut.boxes, 32, 32, maps=False)
     for number in range(3):
         found = [
             (t, le) for t in range(0, 33, 2) for le in range(0, 33, 2)
-            if torch.equal(example.carried[number, :, t : t + 32, le : le + 32], cut.decoded[number])
+            if torch.equal(pictures.target[number, :, t : t + 32, le : le + 32], cut.target[number])
         ]  # fmt: skip
         top, left = found[0]
         same = whole.slot[number, :, top : top + 32, left : left + 32] == part.slot[number]

@@ -4,20 +4,27 @@ from __future__ import annotations
 
 import math
 from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from accelerate import Accelerator
 
 from model.config import model_config
+from model.data.as_scene import encode_source, target_scene
+from model.data.convert import to_uint8
 from model.data.frames import join
+from model.fusion import compose, fuse
+from model.layers import box_layers
 from model.parts import Parts, build_parts
-from model.training.examples import as_removals, make_examples
+from model.scene import RenderSettings
+from model.training.examples import DROP_BACKGROUND, as_drawn, as_removals, make_examples
 from model.training.loop import Progress, StageSettings, learning_rate, step_generator, train_stage
 from model.training.memory import ExampleMemory, Window
 from model.training.pairs import CachedPairs, render_cache
-from model.training.pictures import Pictures, sampled_pictures
+from model.training.pictures import SAMPLER_STEPS, drawn_pictures, pipeline_of
 from model.training.plans import PLANS, shrink
 from model.training.stages import STAGES, Stage
 
@@ -31,10 +38,9 @@ def batch_of(stage: Stage, step: int, count: int, generator: torch.Generator):
     pairs = ToyPairs(SIZE).batch(step, count)
     if stage.uses == "pairs":
         return pairs
-    example = make_examples(pairs, stage.parts, generator)
     if stage.uses == "examples":
-        return example
-    return Pictures(example, *sampled_pictures(stage.parts, example, generator))
+        return make_examples(pairs, stage.parts, generator)
+    return drawn_pictures(pipeline_of(stage.parts), pairs, generator)
 
 
 def train(parts: Parts, name: str, folder: Path, steps: int, fixed: bool = False, rate: float = 2e-3) -> bool:
@@ -183,6 +189,28 @@ def test_remembered_examples_are_the_same_up_to_packing():
     assert torch.equal(first.target, fresh.target) and torch.equal(first.denoiser_maps, fresh.denoiser_maps)
     pair = ToyPairs(SIZE).batch(memory.window.draw(0, 0), 2)
     assert (first.target - pair.target.image).abs().max() <= 0.5 / 255 + 1e-6
+
+
+@pytest.mark.parametrize("number", range(3))
+def test_the_fusion_network_learns_on_what_render_makes(number):
+    parts = build_parts(model_config("anchored", "tiny"))
+    pipeline, pair = pipeline_of(parts), ToyPairs(SIZE).batch(number, 1)
+    mine = drawn_pictures(pipeline, pair, step_generator(5, number))
+    generator = step_generator(5, number)
+    drawn = as_drawn(as_removals(pair), generator)
+    assert torch.equal(mine.boxes.pose, drawn.target.boxes.pose)
+    scene, slots = target_scene(encode_source(pipeline, drawn), drawn)
+    assert mine.boxes.present[0].nonzero()[:, 0].tolist() == slots
+    if float(torch.rand(1, generator=generator)) < DROP_BACKGROUND:
+        scene = replace(scene, background=None)
+    seed = int(torch.randint(2**31, (1,), generator=generator))
+    made = pipeline.render(scene, RenderSettings(width=SIZE, height=SIZE, steps=SAMPLER_STEPS, seed=seed))
+    full = box_layers(mine.camera, mine.boxes, SIZE, SIZE, maps=False)
+    half = box_layers(mine.camera, mine.boxes, SIZE // 2, SIZE // 2)
+    result = fuse(parts.fusion, mine.planes(), mine.decoded, mine.again, mine.maps, full, half)
+    expected = to_uint8(compose(result, mine.planes(), mine.maps[:, 3:4])[0])
+    hole = (mine.maps[0, :3].sum(0) < 0.999).numpy()  # which `render` gives the picture's grain
+    assert (~hole).mean() > 0.05 and np.abs(expected.astype(int) - made.image)[~hole].max() <= 1
 
 
 def test_windows_move_on_and_old_batches_are_forgotten():

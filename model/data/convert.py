@@ -6,10 +6,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..data.frames import Frame, Pairs
 from ..geometry import box_corners, boxes_2d, project_world
 from ..metrics import rectangle_masks
 from ..scene import Box, PinholeCamera
+from .frames import Frame, Pairs
 
 MIN_BOX_SHARE = 4 / 256  # of the picture's side: a smaller source box makes no asset
 MIN_VISIBLE_SHARE = 64 / 256**2  # of the picture's pixels: less of an object is not measured
