@@ -1,4 +1,4 @@
-"""Load settings from a picture, or from the file beside it: what made it comes back into the scene."""
+"""Load settings from a picture, from the file beside it or from the history: what made it comes back into the scene."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ from pathlib import Path
 import bpy
 from bpy.props import BoolProperty, StringProperty
 
-from ..pictures import stamp_files
+from ..pictures import keeping, recognising, stamp_files
 from ..pictures.restoring import restore
 from ..pictures.stamp import Stamp
+from ..protocol.errors import ProtocolError
 from .common import Result, sentences
 
 _ENDINGS = (  # of what Blender writes
@@ -27,10 +28,10 @@ class Restores:
         name="Settings", description="Size, steps, seed, guidance and background of the picture", default=True
     )
 
-    def restore(self, context: bpy.types.Context, stamp: Stamp) -> Result:
-        """Into the scene, with a word about what could not come back as it was."""
+    def restore(self, context: bpy.types.Context, stamp: Stamp, source: str = "") -> Result:
+        """Into the scene, with a word about where it is from and what could not come back as it was."""
         restored = restore(context, stamp, boxes=self.boxes, camera=self.camera, settings=self.settings)
-        self.report({"INFO"}, restored.words)
+        self.report({"INFO"}, f"{source} {restored.words}".strip())
         return {"FINISHED"}
 
 
@@ -60,7 +61,15 @@ class LoadSettings(Restores, bpy.types.Operator):
     @sentences
     def execute(self, context: bpy.types.Context) -> Result:
         path = Path(bpy.path.abspath(self.filepath))
-        return self.restore(context, stamp_files.of_file(path, context.scene.frame_current))
+        try:
+            stamp, source = stamp_files.of_file(path, context.scene.frame_current), ""
+        except ProtocolError:
+            entry = recognising.entry_of(path)
+            if entry is None:
+                raise
+            stamp = stamp_files.of_file(entry.path)
+            source = f"Recognised as the history's picture of {keeping.words(entry)}."
+        return self.restore(context, stamp, source)
 
 
 class DroppedSettings(bpy.types.FileHandler):

@@ -27,6 +27,8 @@ _NAME = re.compile(r"(\d{8}-\d{6}-\d{6})-(render|view)(-pinned)?\.png")
 _TIME = "%Y%m%d-%H%M%S-%f"
 _MAGIC = b"\x89PNG\r\n\x1a\n"
 _LEVEL = 3  # of the compression: quick
+_BLOCK = 16  # pixels of a side
+_LOSS = 10.0  # levels by which a block of a copy differs at most: 9 of 255 in JPEG, WebP and AVIF of quality 90
 
 
 @dataclass(frozen=True)
@@ -67,6 +69,20 @@ class History:
         if found is None:
             raise ProtocolError(ErrorCode.IMAGE, "The picture is no longer in the history.", "Choose another one.")
         return found
+
+    def find(self, pixels: np.ndarray) -> Entry | None:
+        """The picture of which this is a copy, uint8 sRGB [h, w, 3], whatever file format it has been in; the newest of
+        equal ones. What was transparent lies on white or on black."""
+        nearest, least = None, _LOSS
+        for entry in self.entries():
+            with suppress(ProtocolError):  # damaged, or just deleted
+                if _difference(pixels_of(entry.path, _BLOCK), pixels[:_BLOCK]) < least:  # quickly told
+                    difference = _difference(pixels_of(entry.path), pixels)
+                    if difference < least:
+                        nearest, least = entry, difference
+            if least == 0:
+                break
+        return nearest
 
     def keep(self, pixels: np.ndarray, stamp: Stamp, now: datetime, pinned: bool = False) -> Entry:
         """Write a picture, uint8 sRGB [h, w, 3 or 4], and make room for it; raises ProtocolError when it cannot be."""
@@ -132,19 +148,50 @@ def encoded(pixels: np.ndarray, text: str) -> bytes:
     )
 
 
-def pixels_of(path: Path) -> np.ndarray:
-    """uint8 [h, w, 3 or 4] of a file that `encoded` made; raises ProtocolError for any other."""
+def pixels_of(path: Path, rows: int | None = None) -> np.ndarray:
+    """uint8 [h, w, 3 or 4] of a file that `encoded` made; raises ProtocolError for any other. rows: only the first."""
     try:
         data = path.read_bytes()
         width, height, depth, kind = struct.unpack_from(">2I2B", data, 16)
         channels = {2: 3, 6: 4}[kind]
         start = data.index(b"IDAT", 8 + 25)
         (size,) = struct.unpack_from(">I", data, start - 4)
-        rows = np.frombuffer(zlib.decompress(data[start + 4 : start + 4 + size]), np.uint8).reshape(height, -1)
-        if depth != 8 or rows.shape[1] != 1 + width * channels or rows[:, 0].any():
+        packed = data[start + 4 : start + 4 + size]
+        if rows is None:
+            found = zlib.decompress(packed)
+        else:
+            height = min(rows, height)
+            found = zlib.decompressobj().decompress(packed, height * (1 + width * channels))
+        lines = np.frombuffer(found, np.uint8).reshape(height, -1)
+        if depth != 8 or lines.shape[1] != 1 + width * channels or lines[:, 0].any():
             raise ValueError
-        return rows[:, 1:].reshape(height, width, channels)
+        return lines[:, 1:].reshape(height, width, channels)
     except (OSError, ValueError, KeyError, struct.error, zlib.error):
         raise ProtocolError(
             ErrorCode.IMAGE, f"The picture '{path.name}' of the history is damaged.", "Delete it."
         ) from None
+
+
+def _difference(kept: np.ndarray, copy: np.ndarray) -> float:
+    """Mean of the block that differs most, in levels, of a kept picture and one that may be its copy, as `find` has it.
+
+    A format that loses something loses a little everywhere; another picture differs somewhere. Soft edges do not count:
+    formats mix them with what lies behind in ways of their own.
+    """
+    if kept.shape[:2] != copy.shape[:2]:
+        return np.inf
+    if kept.shape[2] == 3:
+        return _worst_block(np.maximum(kept, copy) - np.minimum(kept, copy))
+    shown, alpha = kept[..., :3], kept[..., 3:]
+    on_grounds = [np.where(alpha == 0, ground, shown) for ground in np.uint8((0, 255))]
+    return min(
+        _worst_block((np.maximum(each, copy) - np.minimum(each, copy)) * ((alpha == 0) | (alpha == 255)))
+        for each in on_grounds
+    )
+
+
+def _worst_block(levels: np.ndarray) -> float:
+    """The largest mean of a whole block; levels uint8 [h, w, 3]."""
+    down, across = (side // _BLOCK for side in levels.shape[:2])
+    rows = levels[: down * _BLOCK, : across * _BLOCK].reshape(down, _BLOCK, -1).sum(1, dtype=np.uint16)
+    return float(rows.reshape(down, across, -1).mean(2).max()) / _BLOCK

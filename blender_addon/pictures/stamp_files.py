@@ -40,7 +40,7 @@ def of_file(path: Path, frame: int = 0) -> Stamp:
         raise ProtocolError(
             ErrorCode.IMAGE,
             f"'{path.name}' holds no settings of Neural Assets, and no '{kept.name}' lies beside it.",
-            "Choose a picture that was rendered with it.",
+            "Choose a picture that was rendered with it, or restore one of the history.",
         )
     values = _read(kept)
     if values["picture"] != _digest(path):

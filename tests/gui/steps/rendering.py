@@ -118,6 +118,40 @@ def still_with_passes(artist: Artist) -> Pauses:
     assert abs(front - 1.0) < 1e-3 and BOXES["chair"][0] == 255
 
 
+def still_saved_as(artist: Artist) -> Pauses:
+    """Image > Save As in a format without texts: the settings come back from the file all the same."""
+    yield from artist.live_table()
+    artist.space().shading.type = "SOLID"
+    ends = Ends()
+    yield from artist.move(artist.place_of((0.0, 0.0, 0.0)))
+    yield from artist.key(F12)
+    yield from artist.until(lambda: ends.told, "the render ends")
+    artist.scene.render.image_settings.file_format = "BMP"  # what Save As offers first
+    yield from _in_image_editor(artist)
+    region = artist.region(kind="IMAGE_EDITOR")
+    yield from artist.move(artist.on_screen(region, region.width / 2, region.height / 2))
+    bpy.context.preferences.view.filebrowser_display_type = "SCREEN"  # no second window
+    yield from artist.key("shift+alt+s")
+    yield from artist.until(lambda: artist.windows_areas("FILE_BROWSER"), "the file browser is open", 10)
+    bpy.context.preferences.view.filebrowser_display_type = "WINDOW"
+    yield 0.5
+    file = artist.out / "saved.bmp"
+    parameters = artist.area(kind="FILE_BROWSER").spaces.active.params
+    parameters.directory, parameters.filename = str(file.parent).encode(), file.name
+    region = artist.region(kind="FILE_BROWSER")
+    yield from artist.move(artist.on_screen(region, region.width / 2, region.height / 2))
+    yield from artist.key("Return")
+    yield from artist.until(file.exists, "the picture is saved", 10)
+    yield 0.5
+    assert file.read_bytes()[:2] == b"BM"
+    artist.scene.objects["Left"].location.x = 3.0
+    artist.area(kind="IMAGE_EDITOR").ui_type = "VIEW_3D"
+    yield 0.5
+    with artist.in_view():
+        bpy.ops.neural_assets.load_settings("EXEC_DEFAULT", True, filepath=str(file))
+    assert abs(artist.scene.objects["Left"].location.x + 1.0) < 1e-4
+
+
 def _in_image_editor(artist: Artist) -> Pauses:
     """The render result where the 3D view was, whole."""
     area = artist.area()
