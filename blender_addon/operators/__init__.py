@@ -21,6 +21,7 @@ from . import (
     new_scene,
     place,
     reference,
+    save,
     sequences,
     server,
     settings,
@@ -41,6 +42,7 @@ MODULES = (
     library,
     missing,
     settings,
+    save,
     history,
     compare,
     frames,
@@ -55,11 +57,13 @@ def register() -> None:
         for cls in module.CLASSES:
             bpy.utils.register_class(cls)
     bpy.types.VIEW3D_MT_add.append(box.draw_in_menu)
+    bpy.types.IMAGE_MT_image.append(save.draw_in_menu)
     live.register()
 
 
 def unregister() -> None:
     live.unregister()
+    bpy.types.IMAGE_MT_image.remove(save.draw_in_menu)
     bpy.types.VIEW3D_MT_add.remove(box.draw_in_menu)
     for module in reversed(MODULES):
         for cls in reversed(module.CLASSES):

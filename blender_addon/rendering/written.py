@@ -24,6 +24,8 @@ from .frame_files import is_whole
 
 problem = ""  # what is wrong with the file that was written last, or with its settings; empty when all is well
 _made: tuple[str, bool] | None = None  # of the render that is to be written: its stamp, and whether it is a frame
+_results: dict[tuple[str, int], str] = {}  # the stamps of what Blender shows as its render result, by scene and slot
+_place = ("", 0)  # of them, where the render at work goes
 _before: output_nodes.States = {}  # the files of the compositor's nodes, before they are written
 _of_nodes = ""  # what is wrong with one of them
 _video: Path | None = None  # the video at work
@@ -34,6 +36,16 @@ def finished(stamp: str, is_animation: bool) -> None:
     """The engine has finished a picture; Blender will write it, if it does, in the same thread."""
     global _made
     _made = stamp, is_animation
+
+
+def stamp_of_result(scene: bpy.types.Scene) -> str:
+    """Of the render result's slot that is shown; empty where it has no finished picture of ours."""
+    return _results.get(_slot(scene), "")
+
+
+def _slot(scene: bpy.types.Scene) -> tuple[str, int]:
+    result = bpy.data.images.get("Render Result")
+    return scene.name, result.render_slots.active_index if result is not None else 0
 
 
 @persistent
@@ -47,8 +59,9 @@ def _begin(scene: bpy.types.Scene, *_: object) -> None:
 @persistent
 def _begin_frame(scene: bpy.types.Scene, *_: object) -> None:
     """Before a still or a frame."""
-    global _made, _before, _of_nodes
-    _made, _of_nodes = None, ""
+    global _made, _before, _of_nodes, _place
+    _made, _of_nodes, _place = None, "", _slot(scene)
+    _results.pop(_place, None)
     _before = output_nodes.states(scene) if scene.render.engine == ENGINE_ID else {}
 
 
@@ -59,10 +72,11 @@ def _look_at_nodes(scene: bpy.types.Scene, *_: object) -> None:
     if scene.render.engine != ENGINE_ID or _made is None:
         return
     stamp, is_animation = _made
+    _results[_place] = stamp
     written = [
         path for path, state in output_nodes.states(scene, not is_animation).items() if state != _before.get(path)
     ]
-    _of_nodes = next(filter(None, [_looked_at(path, stamp) for path in written]), "")
+    _of_nodes = next(filter(None, [looked_at(path, stamp) for path in written]), "")
     if _of_nodes:
         _say(_of_nodes, repeated=not is_animation)
 
@@ -79,7 +93,7 @@ def _look(scene: bpy.types.Scene, *_: object) -> None:
         _frames.append(stamp)
         return
     path = _frame_path(scene) if is_animation else _still_path(scene)
-    words = "" if path is None else _looked_at(path, stamp)
+    words = "" if path is None else looked_at(path, stamp)
     _say(_of_nodes or words, repeated=not _of_nodes and not is_animation)
 
 
@@ -91,7 +105,7 @@ def _end(scene: bpy.types.Scene, *_: object) -> None:
     _begin(scene)
 
 
-def _looked_at(path: Path, stamp: str) -> str:
+def looked_at(path: Path, stamp: str) -> str:
     """What is wrong with a picture's file; where all is well it holds the stamp, or has it beside it."""
     if not is_whole(path):
         return f"The file '{path}' is cut off: its disk is full. Make room, and save the picture again."
@@ -127,6 +141,12 @@ def _still_path(scene: bpy.types.Scene) -> Path | None:
     return max(found, key=lambda each: each.stat().st_mtime_ns, default=None)
 
 
+@persistent
+def _forget(*_: object) -> None:
+    """Another file has other pictures."""
+    _results.clear()
+
+
 def _say(words: str, repeated: bool) -> None:
     """In the panel and as a pop-up, as Blender's own errors are; for frames the same words only once."""
     global problem
@@ -156,6 +176,7 @@ def _handlers() -> list[tuple[list, object]]:
         (calls.render_write, _look),
         (calls.render_complete, _end),
         (calls.render_cancel, _end),
+        (calls.load_post, _forget),
     ]
 
 

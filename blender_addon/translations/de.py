@@ -43,6 +43,7 @@ TEXTS = {
         "Ein Bild laden, in der Kamera zeigen und ihr dessen Brennweite und Format geben"
     ),
     "Load settings from picture": "Einstellungen aus Bild laden",
+    "Save with settings": "Mit Einstellungen speichern",
     "Match the picture's shape": "Format des Bildes übernehmen",
     "Focal length of the picture": "Brennweite des Bildes",
     "Set camera from lines": "Kamera aus Linien",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import bpy
 import numpy as np
 
@@ -120,22 +122,46 @@ def still_with_passes(artist: Artist) -> Pauses:
 
 def still_saved_as(artist: Artist) -> Pauses:
     """Image > Save As in a format without texts: the settings come back from the file all the same."""
-    yield from artist.live_table()
-    artist.space().shading.type = "SOLID"
+    yield from _result_in_image_editor(artist)
+    file = artist.out / "saved.bmp"
+    yield from _saved_in_browser(artist, file, artist.key("shift+alt+s"))
+    assert [each.name for each in artist.out.glob("saved*")] == [file.name]
+    _settings_come_back(artist, file)
+
+
+def still_saved_with_settings(artist: Artist) -> Pauses:
+    """The menu's own entry lays them beside the picture."""
+    yield from _result_in_image_editor(artist)
+    artist.scene.render.image_settings.file_format = "TARGA"
+    file = artist.out / "kept.tga"
+    with artist.in_view(kind="IMAGE_EDITOR"):
+        assert bpy.ops.neural_assets.save_picture("INVOKE_DEFAULT") == {"RUNNING_MODAL"}
+    yield from _saved_in_browser(artist, file, iter(()))
+    yield from artist.until(lambda: len(list(artist.out.glob("kept*"))) == 2, "the settings are beside it", 10)
+    _settings_come_back(artist, file)
+
+
+def _result_in_image_editor(artist: Artist) -> Pauses:
+    """F12's picture, in the history, where the 3D view was; Save As offers BMP."""
+    yield from artist.table()
+    yield from artist.connect()
     ends = Ends()
     yield from artist.move(artist.place_of((0.0, 0.0, 0.0)))
     yield from artist.key(F12)
     yield from artist.until(lambda: ends.told, "the render ends")
-    artist.scene.render.image_settings.file_format = "BMP"  # what Save As offers first
+    artist.scene.render.image_settings.file_format = "BMP"
+    bpy.context.preferences.view.filebrowser_display_type = "SCREEN"  # no second window
     yield from _in_image_editor(artist)
     region = artist.region(kind="IMAGE_EDITOR")
     yield from artist.move(artist.on_screen(region, region.width / 2, region.height / 2))
-    bpy.context.preferences.view.filebrowser_display_type = "SCREEN"  # no second window
-    yield from artist.key("shift+alt+s")
+
+
+def _saved_in_browser(artist: Artist, file: Path, opening: Pauses) -> Pauses:
+    """Return in the file browser that opens, with this file's name in it."""
+    yield from opening
     yield from artist.until(lambda: artist.windows_areas("FILE_BROWSER"), "the file browser is open", 10)
     bpy.context.preferences.view.filebrowser_display_type = "WINDOW"
     yield 0.5
-    file = artist.out / "saved.bmp"
     parameters = artist.area(kind="FILE_BROWSER").spaces.active.params
     parameters.directory, parameters.filename = str(file.parent).encode(), file.name
     region = artist.region(kind="FILE_BROWSER")
@@ -143,12 +169,11 @@ def still_saved_as(artist: Artist) -> Pauses:
     yield from artist.key("Return")
     yield from artist.until(file.exists, "the picture is saved", 10)
     yield 0.5
-    assert file.read_bytes()[:2] == b"BM"
+
+
+def _settings_come_back(artist: Artist, file: Path) -> None:
     artist.scene.objects["Left"].location.x = 3.0
-    artist.area(kind="IMAGE_EDITOR").ui_type = "VIEW_3D"
-    yield 0.5
-    with artist.in_view():
-        bpy.ops.neural_assets.load_settings("EXEC_DEFAULT", True, filepath=str(file))
+    bpy.ops.neural_assets.load_settings("EXEC_DEFAULT", filepath=str(file))
     assert abs(artist.scene.objects["Left"].location.x + 1.0) < 1e-4
 
 
