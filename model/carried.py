@@ -3,7 +3,7 @@
 This project's own part (method notes, section 2). Every source pixel of an object is a point in its box's
 coordinates. In the target camera
 
-1. these points are splatted with a depth test on a coarse grid, which gives a surface (`seen`);
+1. these points are splatted with a depth test on a grid of cells, which gives a surface (`seen`);
 2. where a ray enters a box but no point fell, a point `FALLBACK` of the way through the box stands in (`unseen`);
 3. the colours are read back from the sources at those surface points, at any resolution;
 4. the background comes through the ground plane, or from infinitely far above it; holes are filled from around.
@@ -107,7 +107,7 @@ def carry(
     boxes: Boxes,
     height: int,
     width: int,
-    grid: int = 128,
+    grid: int = 256,
     layers: BoxLayers | None = None,
 ) -> Carried:
     """The carried picture of boxes [B, N] in cameras [B] at height x width; `grid` is the splat's longer side.

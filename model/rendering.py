@@ -81,11 +81,11 @@ def pose_scene(scene: Scene, settings: RenderSettings, prepared: Prepared, side:
     camera = camera_tensor(scene.camera, device)
     boxes = boxes_tensor([p.box for p in scene.placements], device)
     half = box_layers(camera, boxes, height // 2, width // 2)
-    carried = carry(prepared.coarse, camera, boxes, height, width, max(height, width) // 2, half)
+    layers = box_layers(camera, boxes, height, width, maps=False)
+    carried = carry(prepared.coarse, camera, boxes, height, width, max(height, width), layers)
     region = edited(prepared, camera, boxes, carried)
     steady = steady_pixels(prepared.source_camera, camera, prepared.before, boxes, carried)
     steady = steady * prepared.has_background
-    layers = box_layers(camera, boxes, height, width, maps=False)
     planes, known = carried.finished(region), known_outlines(prepared.several, carried.slot)
     return Posed(camera, boxes, carried, planes, region, steady, known, layers, half, height, width)
 
@@ -132,10 +132,10 @@ def finish(parts: Parts, settings: RenderSettings, drawn: Drawn, clock: Clock) -
     prepared, posed, decoded = drawn.prepared, drawn.posed, drawn.decoded
     clock.mark("decode")
     size = (settings.height, settings.width)
-    grid = max(posed.height, posed.width) // 2
+    grid = max(posed.height, posed.width)
     full = posed.carried
     if size != (posed.height, posed.width):
-        grid = min(max(size) // 2, FINEST_SPLAT)
+        grid = min(max(size), FINEST_SPLAT)
         full = carry(prepared.fine, posed.camera, posed.boxes, *size, grid=grid)
         clock.mark("geometry")
     if drawn.again is None:
