@@ -38,12 +38,16 @@ def addon() -> Callable[[str], ModuleType]:
 
 
 @pytest.fixture(autouse=True)
-def scene(tmp_path: Path) -> Iterator[bpy.types.Scene]:
+def scene(
+    tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[bpy.types.Scene]:
     """An empty file with a camera, ready to render small pictures; nothing of one test reaches the next."""
     bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True)
     bridge = part("connection.session").bridge
     bridge.close()
     bridge.assets, bridge.target = {}, part("connection.target").Target(address="127.0.0.1:1")
+    keeping = part("pictures.keeping")
+    monkeypatch.setattr(keeping, "_history", part("pictures.history").History(tmp_path_factory.mktemp("history")))
     scene = bpy.context.scene
     camera = bpy.data.objects.new("Camera", bpy.data.cameras.new("Camera"))
     scene.collection.objects.link(camera)
@@ -56,6 +60,7 @@ def scene(tmp_path: Path) -> Iterator[bpy.types.Scene]:
     render.filepath = str(tmp_path / "picture.png")
     yield scene
     bridge.close()
+    keeping.flush()
 
 
 @pytest.fixture

@@ -346,8 +346,9 @@ def test_a_full_disk_is_a_sentence_for_the_panel(addon, kept, stamp, monkeypatch
     monkeypatch.undo()
 
 
-def test_the_limit_is_the_preferences(addon):
+def test_the_limit_is_the_preferences(addon, monkeypatch):
     keeping, preferences = addon("pictures.keeping"), addon("preferences").get()
+    monkeypatch.setattr(keeping, "_history", None)  # as Blender starts
     preferences.history_megabytes = 7
     try:
         assert keeping.history().megabytes == 7
