@@ -14,6 +14,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from time import monotonic
 
 import numpy as np
 
@@ -28,6 +29,7 @@ _TIME = "%Y%m%d-%H%M%S-%f"
 _MAGIC = b"\x89PNG\r\n\x1a\n"
 _LEVEL = 3  # of the compression: quick
 _BLOCK = 16  # pixels of a side
+_PATIENCE = 3.0  # seconds that Blender may stand still for
 _LOSS = 10.0  # levels by which a block of a copy differs at most: 9 of 255 in JPEG, WebP and AVIF of quality 90
 
 
@@ -72,15 +74,16 @@ class History:
 
     def find(self, pixels: np.ndarray) -> Entry | None:
         """The picture of which this is a copy, uint8 sRGB [h, w, 3], whatever file format it has been in; the newest of
-        equal ones. What was transparent lies on white or on black."""
-        nearest, least = None, _LOSS
+        equal ones. What was transparent lies on white or on black. The newest are looked at first, and none after
+        `_PATIENCE`."""
+        nearest, least, began = None, _LOSS, monotonic()
         for entry in self.entries():
             with suppress(ProtocolError):  # damaged, or just deleted
                 if _difference(pixels_of(entry.path, _BLOCK), pixels[:_BLOCK]) < least:  # quickly told
                     difference = _difference(pixels_of(entry.path), pixels)
                     if difference < least:
                         nearest, least = entry, difference
-            if least == 0:
+            if least == 0 or monotonic() - began > _PATIENCE:
                 break
         return nearest
 

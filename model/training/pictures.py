@@ -78,7 +78,7 @@ def _drawn(pipeline: NeuralAssetsPipeline, pair: Pairs, generator: torch.Generat
     target = pair.target
     height, width = target.image.shape[-2:]
     scene, slots = target_scene(encode_source(pipeline, pair), pair)
-    if float(torch.rand(1, generator=generator)) < DROP_BACKGROUND:
+    if float(torch.rand(1, generator=generator)) < DROP_BACKGROUND and scene.placements:
         scene = replace(scene, background=None)
     seed = int(torch.randint(2**31, (1,), generator=generator))
     settings = RenderSettings(width=width, height=height, steps=SAMPLER_STEPS, seed=seed)

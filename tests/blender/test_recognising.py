@@ -165,3 +165,15 @@ def test_a_long_history_is_looked_through_quickly(addon, shoot, kept, monkeypatc
     found = addon("pictures.keeping").history().find(np.full((64, 96, 3), 61, np.uint8))
     stamp = addon("pictures.stamp_files").of_file(found.path)
     assert stamp == replace(stamp, settings=replace(stamp.settings, seed=1)) and whole.count(True) == 1
+
+
+def test_a_history_of_alike_pictures_is_given_up_in_time(addon, shoot, kept, monkeypatch):  # noqa: F811
+    """Blender stands still meanwhile; the newest are looked at first."""
+    for n in range(3):
+        shoot(np.full((64, 96, 3), 20 * n, np.uint8), n)
+    kept()
+    history = addon("pictures.keeping").history()
+    assert history.find(np.zeros((64, 96, 3), np.uint8)) is not None
+    monkeypatch.setattr(addon("pictures.history"), "_PATIENCE", 0.0)
+    assert history.find(np.zeros((64, 96, 3), np.uint8)) is None, "the oldest is not reached"
+    assert history.find(np.full((64, 96, 3), 40, np.uint8)) is not None

@@ -201,7 +201,7 @@ def test_the_fusion_network_learns_on_what_render_makes(number):
     assert torch.equal(mine.boxes.pose, drawn.target.boxes.pose)
     scene, slots = target_scene(encode_source(pipeline, drawn), drawn)
     assert mine.boxes.present[0].nonzero()[:, 0].tolist() == slots
-    if float(torch.rand(1, generator=generator)) < DROP_BACKGROUND:
+    if float(torch.rand(1, generator=generator)) < DROP_BACKGROUND and scene.placements:
         scene = replace(scene, background=None)
     seed = int(torch.randint(2**31, (1,), generator=generator))
     made = pipeline.render(scene, RenderSettings(width=SIZE, height=SIZE, steps=SAMPLER_STEPS, seed=seed))
@@ -211,6 +211,16 @@ def test_the_fusion_network_learns_on_what_render_makes(number):
     expected = to_uint8(compose(result, mine.planes(), mine.maps[:, 3:4])[0])
     hole = (mine.maps[0, :3].sum(0) < 0.999).numpy()  # which `render` gives the picture's grain
     assert (~hole).mean() > 0.05 and np.abs(expected.astype(int) - made.image)[~hole].max() <= 1
+
+
+def test_a_picture_keeps_its_background_where_nothing_else_is_left(monkeypatch):
+    monkeypatch.setattr("model.training.pictures.DROP_BACKGROUND", 1.0)
+    pair = ToyPairs(SIZE).batch(0, 1)
+    gone = replace(pair.target.boxes, present=torch.zeros_like(pair.target.boxes.present))
+    pair = replace(pair, target=replace(pair.target, boxes=gone))
+    pipeline = pipeline_of(build_parts(model_config("anchored", "tiny")))
+    made = drawn_pictures(pipeline, pair, step_generator(5, 0))
+    assert not made.boxes.present.any() and float(made.maps[:, 2].mean()) > 0.5
 
 
 def test_windows_move_on_and_old_batches_are_forgotten():
