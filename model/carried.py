@@ -33,7 +33,7 @@ from .hidden_sides import asked
 from .holes import fill_holes
 from .layers import BoxLayers, box_layers
 from .pixels import Pixels
-from .several_views import choose_views
+from .several_views import choose_views, seen_past
 from .sources import Sources, best_entries, projections_back
 from .splatting import splat
 from .sunlight import grid_of
@@ -203,9 +203,12 @@ def _box_candidate(sources, pixels: Pixels, slot_map: Tensor, best: Tensor, seen
     depth = torch.zeros_like(seen.depth)
     chosen = (slot >= 0).nonzero()[:, 0]
     own = maps_of(pixels.inside, pixels.frame[chosen] * pixels.count + slot[chosen])
-    entry_depth, leave, hit = between_slabs(own[:, 3], turned(own, pixels.rays[chosen]))
+    along = turned(own, pixels.rays[chosen])
+    entry_depth, leave, hit = between_slabs(own[:, 3], along)
     depth[chosen] = entry_depth + FALLBACK * (leave - entry_depth).clamp_min(0)
-    slot[chosen[~hit]] = -1
+    points = (own[:, 3] + along * depth[chosen]).T  # [Q, 3] box coordinates
+    empty = seen_past(sources, pixels.boxes, pixels.frame[chosen] * pixels.count + slot[chosen], points)
+    slot[chosen[empty | ~hit]] = -1
     entry = torch.where(slot >= 0, best[pixels.frame, slot.clamp_min(0)], -1)
     colour, alpha = _read(sources, pixels, entry, depth)
     return _Candidate(slot, depth, colour, alpha, False)

@@ -34,6 +34,8 @@ TOLERANCE = 0.015  # of the box's diagonal, between a point and the surface of a
 SLOPE = 1.5  # cells of the splat added to it: a gap is closed with a neighbour's depth
 AGREEMENT = 0.03  # of the picture's width: how far around a cell guesses are compared
 _HIDDEN = -2.0  # below every cosine
+_AIR = 0.1  # of the box's diagonal before a view's surface: nothing is there, though the surface be off by as much
+_PAST = 0.25  # share of an object's pixels around a point below which its view sees past the object there
 JUMP, STEEP = 0.03, 5.0  # of the box's diagonal, plus pixel widths: neighbours further apart are two surfaces
 
 
@@ -90,6 +92,35 @@ def choose_views(
     return flat
 
 
+def seen_past(sources: Sources, boxes: Boxes, box: Tensor, coordinates: Tensor) -> Tensor:
+    """Which points [P, 3] (box coordinates) of boxes [P] (frame * N + slot) their object cannot reach: one of its views
+    sees past it there (visual hull: Laurentini 1994), or its surface well behind (space carving: Kutulakos and Seitz
+    2000). Never of objects of one view."""
+    count = boxes.size.shape[1]
+    past = torch.zeros_like(box, dtype=torch.bool)
+    table = _views_of(sources, boxes.size.shape[:2].numel(), count)  # [B*N, V]
+    real = table >= 0
+    if sources.depth is None:
+        return past
+    if sources.guessed is not None:
+        real = real & ~sources.guessed[table.clamp_min(0)]
+    chosen = (real.sum(1) > 1)[box].nonzero()[:, 0]
+    if chosen.numel() == 0:
+        return past
+    box, coordinates = box[chosen], coordinates[chosen]
+    empty, surfaces = past[chosen], replace(sources.atlas, rows=sources.depth)
+    for number in range(table.shape[1]):
+        who = table[box, number].clamp_min(0)
+        back = from_box_coordinates(coordinates, sources.to_camera[who], sources.size[who])
+        uvd = project_each(back, sources.intrinsics[sources.view[who]])
+        shown = real[box, number] & (uvd[:, 2] > NEAR) & ((uvd[:, :2] > 0) & (uvd[:, :2] < 1)).all(-1)
+        surface, share = fetch(surfaces, torch.where(shown, sources.view[who], -1), uvd[:, :2], sources.label[who])
+        air = uvd[:, 2] < surface[:, 0] - _AIR * sources.size[who].norm(dim=-1)
+        empty = empty | (shown & ((share < _PAST) | air))
+    past[chosen] = empty
+    return past
+
+
 def _agreed(entry: Tensor, table: Tensor, guessing: Tensor) -> Tensor:
     """Cells [B, h, w] whose object has guesses, each with the view that most cells around it have: surfaces that
     nearly coincide would take turns. table [B, h, w, V]: the entries of each cell's object."""
@@ -133,7 +164,7 @@ def _look(
     cosine = cosine_similarity(_direction(coordinates, sources.to_camera[who], size), towards, dim=-1)
     if sources.guessed is not None:
         cosine = cosine - GUESSED * sources.guessed[who]
-    return cosine, there & (share > 0.5), share < 0.25
+    return cosine, there & (share > 0.5), share < _PAST
 
 
 def on_one_surface(depth: Tensor, inside: Tensor, diagonal: float, focal: float) -> Tensor:

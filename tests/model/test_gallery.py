@@ -7,14 +7,20 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from model.assets import NeuralAsset, load_asset
 from model.bench import WEIGHTS
 from model.evaluation.loading import load_pipeline
-from model.scene import Box, Placement, RenderSettings, Scene
+from model.geometry import look_at
+from model.preparing import prepare
+from model.scene import Box, PinholeCamera, Placement, RenderSettings, Scene
+from model.several_views import seen_past
+from model.tensors import boxes_tensor
 
 GALLERY = Path(__file__).parents[2] / "model" / "gallery"
 ROOT = GALLERY.parents[1]
+CPU = torch.device("cpu")
 
 
 @pytest.mark.parametrize(("room", "thing"), [("living_room", "armchair"), ("studio", "oak_chair")])
@@ -32,3 +38,27 @@ def test_an_object_of_the_gallery_stands_whole(room, thing):
     assert change.mean() < 6 and (change > 40).mean() < 0.01
     both = (carried & (result.object_index >= 0)).sum() / (carried | (result.object_index >= 0)).sum()
     assert both > 0.85
+
+
+@pytest.mark.parametrize(("thing", "thin"), [("oak_chair", 0.35), ("toy_taxi", 0.08), ("table_football", 0.08)])
+def test_views_know_where_nothing_is(thing, thin):
+    """No guess stands in the air that another view looks through; of thin rods some edges are denied."""
+    asset = load_asset(GALLERY / f"{thing}.safetensors")
+    assert isinstance(asset, NeuralAsset)
+    pose = np.eye(4, dtype=np.float32)
+    scene = Scene(look_camera(), (Placement(asset, Box(pose, asset.size)),), None).checked()
+    sources, boxes = prepare(scene, 256, 4, CPU).fine, boxes_tensor([scene.placements[0].box], CPU)
+    shown = sources.points[:: len(sources.points) // 2000]
+    nowhere = lambda points: seen_past(sources, boxes, torch.zeros(len(points), dtype=torch.int64), points)  # noqa: E731
+    assert float(nowhere(shown).float().mean()) < thin, "surfaces are there"
+    grid = torch.linspace(-0.49, 0.49, 12)
+    inside = torch.stack(torch.meshgrid(grid, grid, grid, indexing="ij"), -1).view(-1, 3)
+    gone = nowhere(inside)
+    assert 0.2 < float(gone.float().mean()) < 0.97
+    top_edges = (inside[:, 2] > 0.45) & (inside[:, :2].abs() > 0.45).all(-1)
+    assert bool(gone[top_edges].all()), "no corner of its box"
+
+
+def look_camera() -> PinholeCamera:
+    matrix = look_at(torch.tensor([0.0, -3.0, 1.5]), torch.zeros(3)).numpy()
+    return PinholeCamera(np.float32([1, 1, 0.5, 0.5]), matrix)
