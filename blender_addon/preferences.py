@@ -28,7 +28,7 @@ class NeuralAssetsPreferences(bpy.types.AddonPreferences):
     bl_idname = PACKAGE
 
     address: StringProperty(
-        name="Server address",
+        name="Server Address",
         default=DEFAULT_ADDRESS.removeprefix("tcp://"),
         update=_changed,
         description="Host and port of a server that runs already. This computer needs no Online Access",
@@ -40,13 +40,13 @@ class NeuralAssetsPreferences(bpy.types.AddonPreferences):
         description="Folder of keys for a server on another computer",
     )
     project: StringProperty(
-        name="Project folder",
+        name="Project Folder",
         subtype="DIR_PATH",
         update=_changed,
         description="The Neural Assets project, where 'python3 install.py' was run; its server is started from here",
     )
     command: StringProperty(
-        name="Server command",
+        name="Server Command",
         update=_changed,
         description="Leave empty for the project folder's own server; else a command that starts one",
     )
@@ -60,7 +60,7 @@ class NeuralAssetsPreferences(bpy.types.AddonPreferences):
         update=_changed,
     )
     history_views: BoolProperty(
-        name="Keep refined views",
+        name="Keep Refined Views",
         description="Keep every refined picture of the 3D view in the history, as well as renders",
         default=True,
         update=_changed,

@@ -34,10 +34,10 @@ class SceneSettings(bpy.types.PropertyGroup):
 
     background: StringProperty(name="Background", description="Id of the background asset", **_FIXED)
     background_name: StringProperty(
-        name="Background's name", description="What people call the background asset", **_FIXED
+        name="Background's Name", description="What people call the background asset", **_FIXED
     )
     reference: PointerProperty(
-        name="Reference picture", type=bpy.types.Image, description="The picture that the boxes are encoded from"
+        name="Reference Picture", type=bpy.types.Image, description="The picture that the boxes are encoded from"
     )
     steps: IntProperty(
         name="Steps",
@@ -52,8 +52,8 @@ class SceneSettings(bpy.types.PropertyGroup):
         description="Whether the frames of an animation share their noise",
         default="SHOT",
         items=(
-            ("SHOT", "Per shot", "The seed is that of every frame: what rests stays still"),
-            ("FRAME", "Per frame", "The frame's number is added to the seed: every frame has its own noise"),
+            ("SHOT", "Per Shot", "The seed is that of every frame: what rests stays still"),
+            ("FRAME", "Per Frame", "The frame's number is added to the seed: every frame has its own noise"),
         ),
         **_FIXED,
     )
@@ -69,32 +69,32 @@ class SceneSettings(bpy.types.PropertyGroup):
         name="Floor", description="Height of the floor in the reference picture's scene", unit="LENGTH", **_FIXED
     )
     show_floor: BoolProperty(
-        name="Horizon and floor",
+        name="Horizon and Floor",
         description="Draw the horizon and the floor's grid over the reference picture",
         **_FIXED,
     )
     show_masks: BoolProperty(
-        name="Objects as seen",
+        name="Objects as Seen",
         description="Tint what the model took for each box's object, over the reference picture",
         default=True,
         **_FIXED,
     )
     draft_steps: IntProperty(
-        name="Steps while moving",
+        name="Steps While Moving",
         description="Steps of the sampler while something moves",
         default=2,
         **_STEPS,
         **_FIXED,
     )
     draft_side: IntProperty(
-        name="Size while moving",
+        name="Size While Moving",
         description="Longer side of the picture while something moves",
         default=256,
         **_SIDE,
         **_FIXED,
     )
     view_side: IntProperty(
-        name="Size at rest", description="Longer side of the picture in the viewport", default=512, **_SIDE, **_FIXED
+        name="Size at Rest", description="Longer side of the picture in the viewport", default=512, **_SIDE, **_FIXED
     )
     show_boxes: BoolProperty(
         name="Boxes",
@@ -123,7 +123,7 @@ class SceneSettings(bpy.types.PropertyGroup):
         ),
     )
     scene_colours: StringProperty(
-        name="The scene's own colours", description="Kept while Colours is Exact", options={"HIDDEN"}
+        name="The Scene's Own Colours", description="Kept while Colours is Exact", options={"HIDDEN"}
     )
 
 
@@ -132,8 +132,8 @@ class ObjectSettings(bpy.types.PropertyGroup):
 
     is_box: BoolProperty(name="Box", description="This object's bounding box is posed for the model", **_FIXED)
     asset: StringProperty(name="Asset", description="Id of the asset that the box carries", **_FIXED)
-    asset_name: StringProperty(name="Asset's name", description="What people call the asset", **_FIXED)
-    seen_as: StringProperty(name="Asset made last", description="Id of the asset that was encoded last", **_FIXED)
+    asset_name: StringProperty(name="Asset's Name", description="What people call the asset", **_FIXED)
+    seen_as: StringProperty(name="Asset Made Last", description="Id of the asset that was encoded last", **_FIXED)
     seen_in: StringProperty(name="Picture", description="Name of the picture that it was encoded from", **_FIXED)
     guidance: FloatProperty(
         name="Guidance",
@@ -157,7 +157,7 @@ class WorldSettings(bpy.types.PropertyGroup):
 
     background: StringProperty(name="Background", description="Id of the background asset", options=set())
     background_name: StringProperty(
-        name="Background's name", description="What people call the background asset", options=set()
+        name="Background's Name", description="What people call the background asset", options=set()
     )
 
 

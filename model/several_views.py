@@ -93,27 +93,22 @@ def choose_views(
 
 
 def seen_past(sources: Sources, boxes: Boxes, box: Tensor, coordinates: Tensor) -> Tensor:
-    """Which points [P, 3] (box coordinates) of boxes [P] (frame * N + slot) their object cannot reach: one of its views
-    sees past it there (visual hull: Laurentini 1994), or its surface well behind (space carving: Kutulakos and Seitz
-    2000). Never of objects of one view."""
-    count = boxes.size.shape[1]
+    """Which points [P, 3] (box coordinates) of boxes [P] (frame * N + slot) their object cannot reach: one of its
+    views, or of their twins, sees past it there (visual hull: Laurentini 1994), or its surface well behind (space
+    carving: Kutulakos and Seitz 2000). Never of objects of one view alone."""
     past = torch.zeros_like(box, dtype=torch.bool)
-    table = _views_of(sources, boxes.size.shape[:2].numel(), count)  # [B*N, V]
-    real = table >= 0
     if sources.depth is None:
         return past
-    if sources.guessed is not None:
-        real = real & ~sources.guessed[table.clamp_min(0)]
-    chosen = (real.sum(1) > 1)[box].nonzero()[:, 0]
-    if chosen.numel() == 0:
-        return past
+    table = _views_of(sources, boxes.size.shape[:2].numel(), boxes.size.shape[1])  # [B*N, V]
+    chosen = ((table >= 0).sum(1) > 1)[box].nonzero()[:, 0]
     box, coordinates = box[chosen], coordinates[chosen]
     empty, surfaces = past[chosen], replace(sources.atlas, rows=sources.depth)
     for number in range(table.shape[1]):
-        who = table[box, number].clamp_min(0)
+        entry = table[box, number]
+        who = entry.clamp_min(0)
         back = from_box_coordinates(coordinates, sources.to_camera[who], sources.size[who])
         uvd = project_each(back, sources.intrinsics[sources.view[who]])
-        shown = real[box, number] & (uvd[:, 2] > NEAR) & ((uvd[:, :2] > 0) & (uvd[:, :2] < 1)).all(-1)
+        shown = (entry >= 0) & (uvd[:, 2] > NEAR) & ((uvd[:, :2] > 0) & (uvd[:, :2] < 1)).all(-1)
         surface, share = fetch(surfaces, torch.where(shown, sources.view[who], -1), uvd[:, :2], sources.label[who])
         air = uvd[:, 2] < surface[:, 0] - _AIR * sources.size[who].norm(dim=-1)
         empty = empty | (shown & ((share < _PAST) | air))

@@ -1,6 +1,6 @@
 """Which assets this .blend file uses, and which of them the server lacks, as after a move to another computer.
 
-"Save assets beside the file" puts their files into a folder next to the .blend; what the server lacks is taken from
+"Save Assets Beside the File" puts their files into a folder next to the .blend; what the server lacks is taken from
 there by itself. What is in no such folder is relinked: to its file elsewhere, or to another asset.
 """
 

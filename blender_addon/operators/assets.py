@@ -37,7 +37,7 @@ class AssignAsset(_OnSelectedBoxes):
     """Let the selected boxes carry this asset"""
 
     bl_idname = "neural_assets.assign_asset"
-    bl_label = "Assign asset"
+    bl_label = "Assign Asset"
 
     asset: StringProperty(name="Asset", description="Id of an asset in the server's store")
 
@@ -53,7 +53,7 @@ class ClearAsset(_OnSelectedBoxes):
     """Let the selected boxes carry nothing: their objects leave the picture"""
 
     bl_idname = "neural_assets.clear_asset"
-    bl_label = "Clear asset"
+    bl_label = "Clear Asset"
 
     @sentences
     def execute(self, context: bpy.types.Context) -> Result:
@@ -66,7 +66,7 @@ class SwapAssets(_OnSelectedBoxes):
     """Exchange the assets of two selected boxes"""
 
     bl_idname = "neural_assets.swap_assets"
-    bl_label = "Swap assets"
+    bl_label = "Swap Assets"
 
     @sentences
     def execute(self, context: bpy.types.Context) -> Result:
@@ -83,7 +83,7 @@ class SetBackground(bpy.types.Operator):
     """Put this background behind the objects; none lets the model invent one"""
 
     bl_idname = "neural_assets.set_background"
-    bl_label = "Set background"
+    bl_label = "Set Background"
     bl_options = {"REGISTER", "UNDO"}
 
     asset: StringProperty(name="Background", description="Id of a background in the server's store; empty for none")

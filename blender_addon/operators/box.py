@@ -43,7 +43,7 @@ class UseAsBox(bpy.types.Operator):
     """Pose the selected objects' bounding boxes for the model, or no longer"""
 
     bl_idname = "neural_assets.use_as_box"
-    bl_label = "Use as box"
+    bl_label = "Use as Box"
     bl_options = {"REGISTER", "UNDO"}
 
     use: bpy.props.BoolProperty(name="Use", description="Whether they are boxes", default=True)
@@ -78,7 +78,7 @@ class TrueSize(bpy.types.Operator):
     """Give the selected boxes the size, in metres, that their assets' objects had where they were encoded"""
 
     bl_idname = "neural_assets.true_size"
-    bl_label = "True size"
+    bl_label = "True Size"
     bl_options = {"REGISTER", "UNDO"}
 
     @classmethod

@@ -48,20 +48,20 @@ class _Sketch:
     def header(self, context: bpy.types.Context) -> str:
         if self.box.stage < Stage.HEIGHT and self.box.hover is None:
             return "There is no floor under the mouse: point below the horizon"
-        return f"Draw box: {_TO_DO.get(self.box.stage, '')}"
+        return f"Draw Box: {_TO_DO.get(self.box.stage, '')}"
 
     def keys(self) -> Keys:
         return (
             ("MOUSE_LMB", "Next"),
-            *((("MOUSE_MMB", "Wheel turns"),) if self.box.has_corner else ()),
-            ("EVENT_R", "Next direction"),
+            *((("MOUSE_MMB", "Wheel Turns"),) if self.box.has_corner else ()),
+            ("EVENT_R", "Next Direction"),
             *(
                 ()
                 if self.box.has_corner
-                else (("EVENT_E", "Base by two corners" if self.box.by_edge else "Base by an edge"),)
+                else (("EVENT_E", "Base by Two Corners" if self.box.by_edge else "Base by an Edge"),)
             ),
             ("EVENT_CTRL", f"Steps of {guides.length(bpy.context.scene, self.box.step)}"),
-            ("EVENT_TAB", f"Type the {_SIDES[self.field].lower()}"),
+            ("EVENT_TAB", f"Type the {_SIDES[self.field]}"),
             ("EVENT_BACKSPACE", "Back"),
             ("EVENT_ESC", "Cancel"),
         )
@@ -109,7 +109,7 @@ class DrawBox(OnPicture, bpy.types.Operator):
     """Draw a box over an object: its base on the floor, then its height. Its front looks towards you"""
 
     bl_idname = "neural_assets.draw_box"
-    bl_label = "Draw box"
+    bl_label = "Draw Box"
     bl_options = {"REGISTER", "UNDO"}
 
     corner: FloatVectorProperty(
@@ -137,7 +137,7 @@ class DrawBox(OnPicture, bpy.types.Operator):
     @sentences
     def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> Result:
         if context.area is None or context.area.type != "VIEW_3D":
-            raise ProtocolError(ErrorCode.BOX, "A box is drawn in a 3D view.", "Start it from one, or use Add box.")
+            raise ProtocolError(ErrorCode.BOX, "A box is drawn in a 3D view.", "Start it from one, or use Add Box.")
         yaws = tuple(float(thing.matrix_world.to_euler().z) for thing in boxes(context, selected=False))
         eye = np.array(context.space_data.region_3d.view_matrix.inverted().translation)
         ground = context.scene.neural_assets.ground

@@ -26,7 +26,7 @@ class Encode(Conversation, bpy.types.Operator):
     """Make an asset of every box from what the reference picture shows in it, and a background of the rest"""
 
     bl_idname = "neural_assets.encode"
-    bl_label = "Encode boxes"
+    bl_label = "Encode Boxes"
     bl_options = {"REGISTER", "UNDO"}
     words = "Encoding the boxes"
 
@@ -76,7 +76,7 @@ class AddView(Conversation, bpy.types.Operator):
     """The box shows the same object as this asset, from another side: the asset learns this view, too"""
 
     bl_idname = "neural_assets.add_view"
-    bl_label = "Add view"
+    bl_label = "Add View"
     bl_options = {"REGISTER", "UNDO"}
     words = "Adding the view"
 

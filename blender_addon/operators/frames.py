@@ -16,7 +16,7 @@ class RenderMissing(bpy.types.Operator):
     """Render the frames of the animation whose files are missing, empty or cut off; all others stay as they are"""
 
     bl_idname = "neural_assets.render_missing"
-    bl_label = "Render missing frames"
+    bl_label = "Render Missing Frames"
     bl_options = {"INTERNAL"}
 
     @sentences

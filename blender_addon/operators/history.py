@@ -16,7 +16,7 @@ class KeepView(bpy.types.Operator):
     """Pin the 3D view's refined picture in the history, so that it is never deleted by itself"""
 
     bl_idname = "neural_assets.keep_view"
-    bl_label = "Keep this picture"
+    bl_label = "Keep This Picture"
     bl_options = {"INTERNAL"}
 
     @sentences
@@ -65,7 +65,7 @@ class DeletePicture(_OnEntry):
     """Delete the picture from the history, and its file"""
 
     bl_idname = "neural_assets.history_delete"
-    bl_label = "Delete picture"
+    bl_label = "Delete Picture"
     bl_options = {"INTERNAL"}
 
     @sentences
@@ -79,7 +79,7 @@ class DeleteUnpinned(bpy.types.Operator):
     """Delete every picture of the history that is not pinned"""
 
     bl_idname = "neural_assets.history_clear"
-    bl_label = "Delete all unpinned"
+    bl_label = "Delete All Unpinned"
     bl_options = {"INTERNAL"}
 
     def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> Result:
@@ -108,11 +108,11 @@ class OpenPicture(_OnEntry):
     """Open the picture as an image of this file, in the Image editor"""
 
     bl_idname = "neural_assets.history_open"
-    bl_label = "Open as image"
+    bl_label = "Open as Image"
     bl_options = {"REGISTER", "UNDO"}
 
     new_window: BoolProperty(
-        name="New window", description="Open a window when no Image editor is there", default=True, options={"HIDDEN"}
+        name="New Window", description="Open a window when no Image editor is there", default=True, options={"HIDDEN"}
     )
 
     @sentences

@@ -32,7 +32,7 @@ class RenameAsset(_OnAsset, bpy.types.Operator):
     """Give this asset another name, in the store and in the boxes of this file"""
 
     bl_idname = "neural_assets.rename_asset"
-    bl_label = "Rename asset"
+    bl_label = "Rename Asset"
     bl_options = {"REGISTER", "UNDO"}
 
     name: StringProperty(name="Name", description="What the asset is to be called", options={"SKIP_SAVE"})
@@ -58,7 +58,7 @@ class DeleteAsset(_OnAsset, bpy.types.Operator):
     """Delete this asset from the store, for all files. This cannot be undone"""
 
     bl_idname = "neural_assets.delete_asset"
-    bl_label = "Delete asset"
+    bl_label = "Delete Asset"
 
     def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> Result:
         use = next((use for use in missing.used() if use.asset == self.asset), None)
@@ -81,7 +81,7 @@ class ExportAsset(_OnAsset, bpy.types.Operator):
     """Write this asset to a file, for another computer"""
 
     bl_idname = "neural_assets.export_asset"
-    bl_label = "Export asset"
+    bl_label = "Export Asset"
 
     filepath: StringProperty(
         name="File", description="Where the asset is written", subtype="FILE_PATH", options={"SKIP_SAVE"}
@@ -107,7 +107,7 @@ class ImportAssets(Conversation, bpy.types.Operator):
     """Take asset files into the store"""
 
     bl_idname = "neural_assets.import_assets"
-    bl_label = "Import assets"
+    bl_label = "Import Assets"
     words = "Importing"
 
     filepath: StringProperty(name="File", description="An asset file", subtype="FILE_PATH", options={"SKIP_SAVE"})

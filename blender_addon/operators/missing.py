@@ -29,7 +29,7 @@ class SaveAssets(Conversation, bpy.types.Operator):
     """Copy the files of all assets that this file uses into a folder beside it, for other computers"""
 
     bl_idname = "neural_assets.save_assets"
-    bl_label = "Save assets beside the file"
+    bl_label = "Save Assets Beside the File"
     words = "Saving the assets"
 
     def steps(self, context: bpy.types.Context) -> Steps:
@@ -53,7 +53,7 @@ class FindMissing(Conversation, bpy.types.Operator):
     """Search a folder for the files of the missing assets, by id and then by name, and take them into the store"""
 
     bl_idname = "neural_assets.find_missing"
-    bl_label = "Find in folder"
+    bl_label = "Find in Folder"
     bl_options = {"REGISTER", "UNDO"}
     words = "Taking the assets into the store"
 

@@ -12,7 +12,7 @@ class NewScene(bpy.types.Operator):
     """Start a new file with a camera at eye height, a floor, and a workspace with the Asset Browser"""
 
     bl_idname = "neural_assets.new_scene"
-    bl_label = "New Neural Assets file"
+    bl_label = "New Neural Assets File"
     bl_options = {"INTERNAL"}
 
     def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> Result:

@@ -22,7 +22,7 @@ class AddAsset(_Carries):
     """Add a box of this asset's true size that carries it, standing on the 3D cursor"""
 
     bl_idname = "neural_assets.add_asset"
-    bl_label = "Add to scene"
+    bl_label = "Add to Scene"
     bl_options = {"REGISTER", "UNDO"}
 
     location: FloatVectorProperty(
@@ -61,7 +61,7 @@ class ReplaceAsset(_Carries):
     """Let the box that something was dropped on carry it"""
 
     bl_idname = "neural_assets.replace_asset"
-    bl_label = "Replace asset"
+    bl_label = "Replace Asset"
     bl_options = {"UNDO", "INTERNAL"}
 
     box: StringProperty(name="Box", description="Name of the box's object")
@@ -79,7 +79,7 @@ class TakeBackground(_Carries):
     """Put the background that was dropped behind the objects"""
 
     bl_idname = "neural_assets.take_background"
-    bl_label = "Set background"
+    bl_label = "Set Background"
     bl_options = {"UNDO", "INTERNAL"}
 
     def execute(self, context: bpy.types.Context) -> Result:
@@ -92,7 +92,7 @@ class SettleDrop(bpy.types.Operator):
     """See what the asset that was just dropped was dropped on"""
 
     bl_idname = "neural_assets.settle_drop"
-    bl_label = "Settle drop"
+    bl_label = "Settle Drop"
     bl_options = {"INTERNAL"}
 
     def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> Result:

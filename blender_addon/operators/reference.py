@@ -22,7 +22,7 @@ class LoadReference(bpy.types.Operator):
     """Load a picture, show it in the camera's frame and give camera and render the picture's lens and shape"""
 
     bl_idname = "neural_assets.load_reference"
-    bl_label = "Load reference picture"
+    bl_label = "Load Reference Picture"
     bl_options = {"REGISTER", "UNDO"}
 
     filepath: StringProperty(
@@ -30,7 +30,7 @@ class LoadReference(bpy.types.Operator):
     )
     filter_image: BoolProperty(default=True, options={"HIDDEN"})
     focal_length: FloatProperty(
-        name="Focal length",
+        name="Focal Length",
         min=0.0,
         max=5000.0,
         subtype="NONE",
@@ -72,7 +72,7 @@ class DroppedReference(bpy.types.FileHandler):
     """A picture dropped onto a 3D view; Blender lets the artist choose between this and its own uses of pictures."""
 
     bl_idname = "NEURAL_ASSETS_FH_reference"
-    bl_label = "Load reference picture"
+    bl_label = "Load Reference Picture"
     bl_import_operator = "neural_assets.load_reference"
     bl_file_extensions = _EXTENSIONS
 
@@ -85,11 +85,11 @@ class SetFocalLength(bpy.types.Operator):
     """The focal length with which the picture was taken, for files that do not say it. Telephones: about 26 mm"""
 
     bl_idname = "neural_assets.set_focal_length"
-    bl_label = "Focal length of the picture"
+    bl_label = "Focal Length of the Picture"
     bl_options = {"REGISTER", "UNDO"}
 
     focal_length: FloatProperty(
-        name="Focal length (mm)",
+        name="Focal Length (mm)",
         default=28.0,
         min=1.0,
         max=5000.0,
@@ -109,7 +109,7 @@ class SetFocalLength(bpy.types.Operator):
         column.label(text="The file does not say with which lens the picture was taken.")
         column.label(text="Telephones: about 26 mm, twice that at 2x. With the right one,")
         column.label(text="the edges of a box lie along those of an object. Lines drawn on")
-        column.label(text="the picture find it, too: Camera, From lines, in the panel.")
+        column.label(text="the picture find it, too: Camera, From Lines, in the panel.")
         self.layout.prop(self, "focal_length")
 
     def execute(self, context: bpy.types.Context) -> Result:
@@ -121,7 +121,7 @@ class MatchReference(bpy.types.Operator):
     """Give the render the reference picture's size and shape"""
 
     bl_idname = "neural_assets.match_reference"
-    bl_label = "Match the picture's shape"
+    bl_label = "Match the Picture's Shape"
     bl_options = {"REGISTER", "UNDO"}
 
     @classmethod
@@ -176,7 +176,7 @@ def require_shape(scene: bpy.types.Scene) -> float:
         raise ProtocolError(
             ErrorCode.CAMERA,
             "The render has another shape than the reference picture, so that nothing drawn on it fits.",
-            "Press 'Match the picture's shape'.",
+            "Press 'Match the Picture's Shape'.",
         )
     width, height = scene.neural_assets.reference.size
     return height / width

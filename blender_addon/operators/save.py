@@ -18,7 +18,7 @@ class SavePicture(bpy.types.Operator):
     """Save the rendered picture in the output's file format, its settings in the file or in a small one beside it"""
 
     bl_idname = "neural_assets.save_picture"
-    bl_label = "Save with settings"
+    bl_label = "Save with Settings"
 
     filepath: StringProperty(
         name="File", description="Where the picture is written", subtype="FILE_PATH", options={"SKIP_SAVE"}
@@ -75,7 +75,7 @@ def draw_in_menu(menu: bpy.types.Menu, context: bpy.types.Context) -> None:
     image = context.space_data.image
     if image is not None and image.type == "RENDER_RESULT" and context.scene.render.engine == ENGINE_ID:
         menu.layout.separator()
-        menu.layout.operator(SavePicture.bl_idname, icon="FILE_TICK")
+        menu.layout.operator(SavePicture.bl_idname, text="Save with Settings...", icon="FILE_TICK")
 
 
 CLASSES = (SavePicture,)

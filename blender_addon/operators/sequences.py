@@ -20,7 +20,7 @@ class RenderOnServer(bpy.types.Operator):
     """Hand the animation over to the server, which renders it even when Blender is closed. Ctrl-F12 then writes the finished frames at once"""  # noqa: E501 - a tooltip is one line
 
     bl_idname = "neural_assets.render_on_server"
-    bl_label = "Render on server"
+    bl_label = "Render on Server"
     bl_options = {"INTERNAL"}
 
     @classmethod
@@ -59,7 +59,7 @@ class DeleteSequenceFrames(bpy.types.Operator):
     """Delete the frames from the server's store, and stop what is left of the job. Files that were written stay"""
 
     bl_idname = "neural_assets.delete_sequence"
-    bl_label = "Delete frames"
+    bl_label = "Delete Frames"
     bl_options = {"INTERNAL"}
 
     job: StringProperty(name="Job", description="Its id at the server")

@@ -47,7 +47,7 @@ class InstallServer(bpy.types.Operator):
     """Get the server's packages from the internet into the project folder. This needs about 2 GB and some minutes"""
 
     bl_idname = "neural_assets.install_server"
-    bl_label = "Install server"
+    bl_label = "Install Server"
     bl_options = {"INTERNAL"}
 
     @sentences
@@ -73,7 +73,7 @@ class StartServer(bpy.types.Operator):
     """Start the model server on this computer. It ends with Blender"""
 
     bl_idname = "neural_assets.start_server"
-    bl_label = "Start server"
+    bl_label = "Start Server"
     bl_options = {"INTERNAL"}
 
     @sentences
@@ -134,7 +134,7 @@ class TestConnection(bpy.types.Operator):
     """Look whether a server answers at the address, how quickly, and which version it is"""
 
     bl_idname = "neural_assets.test_connection"
-    bl_label = "Test connection"
+    bl_label = "Test Connection"
     bl_options = {"INTERNAL"}
 
     address: StringProperty(name="Address", description="Host and port; empty for the preferences' one")
@@ -161,7 +161,7 @@ class CancelJob(bpy.types.Operator):
     """End this job of yours. Finished frames of a sequence stay"""
 
     bl_idname = "neural_assets.cancel_job"
-    bl_label = "Cancel job"
+    bl_label = "Cancel Job"
     bl_options = {"INTERNAL"}
 
     request: IntProperty(name="Request", description="Number of the job's request, as the server's status tells it")
@@ -187,7 +187,7 @@ class ShowLog(bpy.types.Operator):
     """Open the log of the server, or that of its installation"""
 
     bl_idname = "neural_assets.show_log"
-    bl_label = "Show log"
+    bl_label = "Show Log"
     bl_options = {"INTERNAL"}
 
     @classmethod

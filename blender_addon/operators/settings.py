@@ -39,7 +39,7 @@ class LoadSettings(Restores, bpy.types.Operator):
     """Restore boxes, camera and settings from a picture that was rendered with Neural Assets"""
 
     bl_idname = "neural_assets.load_settings"
-    bl_label = "Load settings from picture"
+    bl_label = "Load Settings from Picture"
     bl_options = {"REGISTER", "UNDO"}
 
     filepath: StringProperty(

@@ -109,13 +109,13 @@ class SetCameraFromLines(_FromPicture, bpy.types.Operator):
     """Draw two level edges of one direction on the picture and two at a right angle to them: they tell lens and tilt"""
 
     bl_idname = "neural_assets.set_camera_from_lines"
-    bl_label = "Set camera from lines"
+    bl_label = "Set Camera from Lines"
     bl_options = {"REGISTER", "UNDO"}
 
     lines: CollectionProperty(type=DrawnLine, options={"SKIP_SAVE", "HIDDEN"})
-    keep_lens: BoolProperty(name="Keep the lens", description="Take the camera's focal length as known")
+    keep_lens: BoolProperty(name="Keep the Lens", description="Take the camera's focal length as known")
     height: FloatProperty(
-        name="Camera's height", description="Above the floor; it scales the scene", default=EYE_HEIGHT, min=1e-3,
+        name="Camera's Height", description="Above the floor; it scales the scene", default=EYE_HEIGHT, min=1e-3,
         soft_max=10.0, unit="LENGTH",
     )  # fmt: skip
 
@@ -154,20 +154,20 @@ class SetCameraFromRectangle(_FromPicture, bpy.types.Operator):
     """Click the four corners of a rectangle that lies on the floor: they tell lens, tilt and, with one length, scale"""
 
     bl_idname = "neural_assets.set_camera_from_rectangle"
-    bl_label = "Set camera from rectangle"
+    bl_label = "Set Camera from Rectangle"
     bl_options = {"REGISTER", "UNDO"}
 
     corners: FloatVectorProperty(
         name="Corners", size=8, options={"SKIP_SAVE", "HIDDEN"},
         description="Four points in their order round it, in widths and heights from the picture's upper left",
     )  # fmt: skip
-    keep_lens: BoolProperty(name="Keep the lens", description="Take the camera's focal length as known")
+    keep_lens: BoolProperty(name="Keep the Lens", description="Take the camera's focal length as known")
     length: FloatProperty(
-        name="First side's length", description="Between the first two corners; 0 takes the camera's height instead",
+        name="First Side's Length", description="Between the first two corners; 0 takes the camera's height instead",
         min=0.0, soft_max=10.0, unit="LENGTH",
     )  # fmt: skip
     height: FloatProperty(
-        name="Camera's height", description="Above the floor, when no length is known", default=EYE_HEIGHT, min=1e-3,
+        name="Camera's Height", description="Above the floor, when no length is known", default=EYE_HEIGHT, min=1e-3,
         soft_max=10.0, unit="LENGTH",
     )  # fmt: skip
 

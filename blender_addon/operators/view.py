@@ -17,7 +17,7 @@ class ViewBackground(bpy.types.Operator):
     """Put the camera where this scene's background was seen from, with its lens and shape. Boxes stay"""
 
     bl_idname = "neural_assets.view_background"
-    bl_label = "Camera of the background"
+    bl_label = "Camera of the Background"
     bl_options = {"REGISTER", "UNDO"}
 
     @classmethod

@@ -38,7 +38,7 @@ class BoxList(bpy.types.UIList):
         split.prop(item, "name", text="", emboss=False, **icons)
         name = split.row()
         name.active = bool(carried.asset)
-        name.label(text=carried.asset_name or carried.asset or "No asset")
+        name.label(text=carried.asset_name or carried.asset or "No Asset")
         row.prop(item, "hide_viewport", text="", emboss=False)
         row.prop(item, "hide_render", text="", emboss=False)
 
@@ -62,7 +62,7 @@ class BoxesPanel(Sidebar):
         thumbnails.fetch_all()
         layout = self.layout
         row = layout.row(align=True)
-        row.operator("neural_assets.add_box", text="Add box", icon="CUBE")
+        row.operator("neural_assets.add_box", text="Add Box", icon="CUBE")
         row.operator("neural_assets.use_as_box")
         if any(thing.neural_assets.is_box for thing in context.view_layer.objects):
             layout.template_list(
@@ -81,7 +81,7 @@ class BoxesPanel(Sidebar):
 
     def _draw_active(self, layout: bpy.types.UILayout, thing: bpy.types.Object) -> None:
         carried = thing.neural_assets
-        draw_choice(layout, carried.asset, carried.asset_name, "Choose an asset", AssetsPopover)
+        draw_choice(layout, carried.asset, carried.asset_name, "Choose an Asset", AssetsPopover)
         column = layout.column()
         column.use_property_split = True
         column.prop(carried, "guidance")
@@ -89,7 +89,7 @@ class BoxesPanel(Sidebar):
         size = size_of(thing)
         if size:
             text = " × ".join(bpy.utils.units.to_string("METRIC", "LENGTH", side, precision=3) for side in size)
-            column.operator("neural_assets.true_size", text=f"True size: {text}", icon="FULLSCREEN_EXIT")
+            column.operator("neural_assets.true_size", text=f"True Size: {text}", icon="FULLSCREEN_EXIT")
 
 
 def _active_box(manager: bpy.types.WindowManager) -> int:

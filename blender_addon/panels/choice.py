@@ -36,7 +36,7 @@ class BackgroundsPopover(_Popover):
     bl_label = "Backgrounds"
 
     def draw(self, context: bpy.types.Context) -> None:
-        self.layout.operator("neural_assets.set_background", text="No background", icon="X").asset = ""
+        self.layout.operator("neural_assets.set_background", text="No Background", icon="X").asset = ""
         _draw_store(self.layout, "background", "neural_assets.set_background", "Encode a reference picture first")
 
 

@@ -32,7 +32,7 @@ class HistoryMenu(bpy.types.Menu):
     def draw(self, context: bpy.types.Context) -> None:
         layout = self.layout
         layout.operator("neural_assets.history_open", icon="IMAGE_DATA")
-        layout.operator("neural_assets.load_settings", icon="FILE_FOLDER")
+        layout.operator("neural_assets.load_settings", text="Load Settings from Picture...", icon="FILE_FOLDER")
         layout.separator()
         layout.operator("neural_assets.history_clear", icon="TRASH")
 

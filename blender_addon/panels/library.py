@@ -37,7 +37,7 @@ class LibraryPanel(Sidebar):
             layout.template_icon_view(manager, _CHOSEN, show_labels=True, scale=5, scale_popup=5)
             _draw_asset(layout, info)
         row = layout.row(align=True)
-        row.operator("neural_assets.import_assets", text="Import", icon="IMPORT")
+        row.operator("neural_assets.import_assets", text="Import...", icon="IMPORT")
         row.operator("neural_assets.refresh_assets", text="", icon="FILE_REFRESH")
 
 
@@ -45,14 +45,14 @@ class FilePanel(Sidebar):
     """The assets of this file."""
 
     bl_idname = "NEURAL_ASSETS_PT_file"
-    bl_label = "This file"
+    bl_label = "This File"
     bl_parent_id = LibraryPanel.bl_idname
     bl_options = {"DEFAULT_CLOSED"}
 
     def draw(self, context: bpy.types.Context) -> None:
         layout, uses = self.layout, missing.drawn()
         layout.label(text=f"{len(uses)} assets used" if len(uses) != 1 else "1 asset used")
-        layout.operator("neural_assets.save_assets", text="Save assets beside file", icon="FILE_TICK")
+        layout.operator("neural_assets.save_assets", text="Save Assets Beside File", icon="FILE_TICK")
 
 
 def _draw_asset(layout: bpy.types.UILayout, info: AssetInfo) -> None:
@@ -68,7 +68,7 @@ def _draw_asset(layout: bpy.types.UILayout, info: AssetInfo) -> None:
     if info.kind == "object":
         row = layout.row(align=True)
         row.operator("neural_assets.add_asset", icon="ADD").asset = info.id
-        row.operator("neural_assets.assign_asset", text="To selected boxes").asset = info.id
+        row.operator("neural_assets.assign_asset", text="To Selected Boxes").asset = info.id
     else:
         layout.operator("neural_assets.set_background", icon="WORLD").asset = info.id
 

@@ -24,7 +24,7 @@ class LivePanel(Sidebar):
         if viewport is not None and viewport.live.problem:
             sentence(self.layout, context, viewport.live.problem)
             if viewport.live.is_stopped:
-                self.layout.operator(PauseLive.bl_idname, text="Go on", icon="PLAY")
+                self.layout.operator(PauseLive.bl_idname, text="Go On", icon="PLAY")
 
 
 CLASSES = (LivePanel,)

@@ -13,7 +13,7 @@ class MissingPanel(Sidebar):
     """What the server lacks of them; only there when something is missing."""
 
     bl_idname = "NEURAL_ASSETS_PT_missing_assets"
-    bl_label = "Missing assets"
+    bl_label = "Missing Assets"
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
@@ -26,9 +26,9 @@ class MissingPanel(Sidebar):
         for use in missing.missing():
             row = column.row()
             row.label(text=use.words, icon="CUBE" if use.kind == "object" else "WORLD")
-            button = row.operator("neural_assets.relink_asset", text="Relink")
+            button = row.operator("neural_assets.relink_asset", text="Relink...")
             button.missing, button.kind = use.asset, use.kind
-        layout.operator("neural_assets.find_missing", icon="FILE_FOLDER")
+        layout.operator("neural_assets.find_missing", text="Find in Folder...", icon="FILE_FOLDER")
         if missing.pick_up.problem:
             sentence(layout, context, missing.pick_up.problem)
 

@@ -22,12 +22,12 @@ class PicturePanel(Sidebar):
 
     def draw(self, context: bpy.types.Context) -> None:
         settings = context.scene.neural_assets
-        draw_choice(self.layout, settings.background, settings.background_name, "No background", BackgroundsPopover)
+        draw_choice(self.layout, settings.background, settings.background_name, "No Background", BackgroundsPopover)
         if settings.background:
             self.layout.operator("neural_assets.view_background", icon="VIEW_CAMERA")
         row = self.layout.row(align=True)
         row.scale_y = 1.3
-        row.operator("render.render", text="Render image", icon="RENDER_STILL").use_viewport = True
+        row.operator("render.render", text="Render Image", icon="RENDER_STILL").use_viewport = True
         animation = row.operator("render.render", text="Animation", icon="RENDER_ANIMATION")
         animation.animation = animation.use_viewport = True
 
@@ -49,9 +49,9 @@ class _Viewport:
 
     def draw(self, context: bpy.types.Context) -> None:
         settings, column = context.scene.neural_assets, _column(self.layout, keyed=False)
-        column.prop(settings, "view_side", text="Size at rest")
+        column.prop(settings, "view_side", text="Size at Rest")
         column.separator()
-        column.prop(settings, "draft_side", text="While moving")
+        column.prop(settings, "draft_side", text="While Moving")
         column.prop(settings, "draft_steps", text="Steps")
 
 
@@ -70,7 +70,7 @@ class _Film:
 class _Missing:
     """Animations whose files are there in part."""
 
-    bl_label = "Missing frames"
+    bl_label = "Missing Frames"
 
     def draw(self, context: bpy.types.Context) -> None:
         column = _column(self.layout, keyed=False)
@@ -117,14 +117,14 @@ class OutputInSidebar(_Sub):
             column.operator("neural_assets.render_missing", icon="RENDER_ANIMATION")
         if render.image_settings.file_format not in picture_text.FORMATS:
             sentence(column, context, "The settings go into a small file beside it.", "INFO")
-        column.operator("neural_assets.load_settings", icon="FILE_IMAGE")
+        column.operator("neural_assets.load_settings", text="Load Settings from Picture...", icon="FILE_IMAGE")
 
 
 class ServerFramesInSidebar(_Sub):
     """Animations that the server renders by itself, and what is left of them in its store."""
 
     bl_idname = "NEURAL_ASSETS_PT_picture_sequences"
-    bl_label = "Frames on the server"
+    bl_label = "Frames on the Server"
 
     def draw(self, context: bpy.types.Context) -> None:
         layout = self.layout

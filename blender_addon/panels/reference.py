@@ -20,13 +20,13 @@ class ReferencePanel(Sidebar):
     """The picture, and from it to assets."""
 
     bl_idname = "NEURAL_ASSETS_PT_reference"
-    bl_label = "Reference picture"
+    bl_label = "Reference Picture"
 
     def draw(self, context: bpy.types.Context) -> None:
         layout, scene = self.layout, context.scene
         reference = scene.neural_assets.reference
         if reference is None:
-            layout.operator("neural_assets.load_reference", icon="IMAGE_DATA")
+            layout.operator("neural_assets.load_reference", text="Load Reference Picture...", icon="IMAGE_DATA")
             return
         row = layout.row(align=True)
         row.label(text=reference.name, icon="IMAGE_REFERENCE")
@@ -63,11 +63,11 @@ class CameraPanel(_Step):
         layout.use_property_split = True
         layout.use_property_decorate = False
         column = layout.column(align=True)
-        column.operator("neural_assets.set_camera_from_lines", text="From lines", icon="EMPTY_ARROWS")
-        column.operator("neural_assets.set_camera_from_rectangle", text="From rectangle", icon="MESH_PLANE")
+        column.operator("neural_assets.set_camera_from_lines", text="From Lines", icon="EMPTY_ARROWS")
+        column.operator("neural_assets.set_camera_from_rectangle", text="From Rectangle", icon="MESH_PLANE")
         column = layout.column()
         if scene.camera is not None and scene.camera.type == "CAMERA":
-            column.prop(scene.camera.data, "lens", text="Focal length")
+            column.prop(scene.camera.data, "lens", text="Focal Length")
         column.prop(scene.neural_assets, "ground")
         column.prop(scene.neural_assets, "show_floor")
 
@@ -100,7 +100,7 @@ class ViewsPanel(_Step):
     """Another picture of the same object."""
 
     bl_idname = "NEURAL_ASSETS_PT_reference_views"
-    bl_label = "Another view of an object"
+    bl_label = "Another View of an Object"
     bl_parent_id = "NEURAL_ASSETS_PT_reference"
     bl_options = {"DEFAULT_CLOSED"}
 
@@ -119,16 +119,16 @@ class ViewsPanel(_Step):
             own = row.row()
             own.scale_y = 1.6 if icon else 1.0
             own.operator(
-                "neural_assets.add_view", text=f"its asset '{carried.asset_name or carried.asset}'"
+                "neural_assets.add_view", text=f"Its Asset '{carried.asset_name or carried.asset}'"
             ).box = thing.name
-        layout.popover(SameObjectPopover.bl_idname, text="another asset")
+        layout.popover(SameObjectPopover.bl_idname, text="Another Asset")
 
 
 class SameObjectPopover(bpy.types.Panel):
     """The store's objects; the active box becomes another view of one."""
 
     bl_idname = "NEURAL_ASSETS_PT_same_object"
-    bl_label = "The same object as"
+    bl_label = "The Same Object As"
     bl_space_type = "TOPBAR"
     bl_region_type = "HEADER"
     bl_options = {"INSTANCED"}

@@ -87,7 +87,7 @@ def _draw_actions(layout: bpy.types.UILayout, context: bpy.types.Context) -> Non
     """The buttons that make sense now."""
     target = bridge.target
     if bridge.taken_by:
-        layout.operator("neural_assets.connect", text="Connect to it", icon="LINKED").address = bridge.taken_by
+        layout.operator("neural_assets.connect", text="Connect to It", icon="LINKED").address = bridge.taken_by
     row = layout.row(align=True)
     if bridge.state is ServerState.INSTALLING or bridge.is_starting:
         row.operator("neural_assets.stop_server", text="Cancel", icon="X")

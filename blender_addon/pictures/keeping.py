@@ -254,7 +254,7 @@ def _after_load(*_: object) -> None:
 def register() -> None:
     global _icons, _entries
     bpy.utils.register_class(HistoryItem)
-    bpy.types.WindowManager.neural_assets_history = CollectionProperty(type=HistoryItem)
+    bpy.types.WindowManager.neural_assets_history = CollectionProperty(name="History", type=HistoryItem)
     bpy.types.WindowManager.neural_assets_history_index = IntProperty(name="Picture", options={"SKIP_SAVE"})
     _icons = bpy.utils.previews.new()
     _entries = None

@@ -25,7 +25,7 @@ class CameraSketch:
     """The drawing while it grows, and the camera that it gives so far. Picture points are (u, v)."""
 
     per_stroke, most = 1, 4
-    what = "Draw, move ends"
+    what = "Draw, Move Ends"
 
     def __init__(self, scene: bpy.types.Scene, keep_lens: bool) -> None:
         width, height = scene.neural_assets.reference.size
@@ -90,10 +90,10 @@ class CameraSketch:
         return f"Lens {lens:.1f} mm{' (kept)' if self.keep_lens else ''}{skew}, camera {height} above the floor"
 
     def keys(self) -> Keys:
-        lens = "Solve the lens" if self.keep_lens else "Keep the lens"
+        lens = "Solve the Lens" if self.keep_lens else "Keep the Lens"
         ready: Keys = (("EVENT_RETURN", "Apply"),) if self.solution is not None else ()
-        return (*ready, ("MOUSE_LMB_DRAG", self.what), ("EVENT_L", lens), ("EVENT_BACKSPACE", "Remove last"),
-                ("MOUSE_MMB", "Zoom and pan"), ("EVENT_ESC", "Cancel"))  # fmt: skip
+        return (*ready, ("MOUSE_LMB_DRAG", self.what), ("EVENT_L", lens), ("EVENT_BACKSPACE", "Remove Last"),
+                ("MOUSE_MMB", "Zoom and Pan"), ("EVENT_ESC", "Cancel"))  # fmt: skip
 
 
 class LinesSketch(CameraSketch):
@@ -138,7 +138,7 @@ class LinesSketch(CameraSketch):
 class RectangleSketch(CameraSketch):
     """A rectangle on the floor; the length of its first side may be typed."""
 
-    what = "Place, move corners"
+    what = "Place, Move Corners"
 
     @property
     def is_complete(self) -> bool:

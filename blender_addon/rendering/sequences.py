@@ -83,7 +83,7 @@ def request_of(frames: list[tuple[Scene, RenderSettings]], name: str) -> Sequenc
         raise ProtocolError(
             ErrorCode.SETTINGS,
             "The frames differ in size, steps, guidance or seed, and one job at the server has one of each.",
-            "Remove their keyframes and set Noise to Per shot, or render with Ctrl-F12.",
+            "Remove their keyframes and set Noise to Per Shot, or render with Ctrl-F12.",
         )
     return Sequence(frames=tuple(scene for scene, _ in frames), settings=settings.pop(), name=name)
 

@@ -132,7 +132,7 @@ class Viewport:
             self._session = bridge.session
             self.live.again()
         if self._was_connected and not bridge.is_wanted:
-            self.live.halt("Live stopped: the server was left. Press Go on, or connect again.")
+            self.live.halt("Live stopped: the server was left. Press Go On, or connect again.")
         self._was_connected = bridge.is_wanted
 
     def _want(self, context: bpy.types.Context, depsgraph: bpy.types.Depsgraph) -> None:

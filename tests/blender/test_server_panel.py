@@ -60,7 +60,7 @@ def test_installing_tells_how_far_it_is_and_what_comes_next(addon, project, tmp_
     assert bridge.installation[0] == pytest.approx(0.45)
     assert "Cancel" in shown(addon("panels.server").ServerPanel)
     until(lambda: bridge.state == "offline" and bridge.target.installed)
-    assert "Start server" in shown(addon("panels.server").ServerPanel)
+    assert "Start Server" in shown(addon("panels.server").ServerPanel)
     assert "Downloading numpy" in (tmp_path / "install.log").read_text()
 
 
@@ -189,7 +189,7 @@ def test_a_taken_store_is_answered_with_a_button_to_the_server_that_has_it(addon
     assert "Another server uses the store. Connect to that one." in bridge.problem
     layout = Layout()
     shown(addon("panels.server").ServerPanel, layout)
-    assert layout.find("Connect to it").address == "tcp://127.0.0.1:47999"
+    assert layout.find("Connect to It").address == "tcp://127.0.0.1:47999"
     with FakeServer() as fake:
         bpy.ops.neural_assets.connect(address=fake.address)
         assert bridge.state == "ready" and not bridge.problem, "the old failure is forgotten"

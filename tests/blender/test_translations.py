@@ -22,7 +22,7 @@ def extract(monkeypatch):
 def test_labels_tooltips_and_words_are_found(extract):
     found = extract.texts()
     assert len(found) > 250
-    for text in ("Load reference picture", "Steps of the sampler for renders and for the resting view", "Per shot",
+    for text in ("Load Reference Picture", "Steps of the sampler for renders and for the resting view", "Per Shot",
                  "Start the model server on this computer. It ends with Blender", "Loading the model",
                  "{job}, {finished} of {frames}", "Choose the project's folder, in which install.py lies"):  # fmt: skip
         assert text in found, text
@@ -39,8 +39,8 @@ def test_every_label_and_tooltip_that_blender_knows_is_found(extract):
 @pytest.mark.parametrize(
     ("source", "texts"),
     [
-        ("layout.operator('a.b', text='Go on' if x else 'Pause')", ["Go on", "Pause"]),
-        ("EnumProperty(items=(('A', 'Per shot', 'One seed'),))", ["Per shot", "One seed"]),
+        ("layout.operator('a.b', text='Go On' if x else 'Pause')", ["Go On", "Pause"]),
+        ("EnumProperty(items=(('A', 'Per Shot', 'One seed'),))", ["Per Shot", "One seed"]),
         ("class A(Mixed):\n '''Do it'''\n bl_idname = 'neural_assets.a'\n bl_label = 'Label'", ["Label", "Do it"]),
         ("class A:\n '''No operator'''", []),
         ("layout.label(text=f'{a} of {b}')", []),

@@ -122,7 +122,7 @@ def german_shown(artist: Artist) -> Pauses:
     try:
         yield from artist.connect()
         yield from artist.open_sidebar()
-        assert bpy.app.translations.pgettext_iface("Load reference picture") == "Vorlage laden"
+        assert bpy.app.translations.pgettext_iface("Load Reference Picture") == "Vorlage laden"
         yield 0.8
         yield from artist.look("panel")
     finally:

@@ -81,7 +81,7 @@ def _chosen_as_reference(artist: Artist) -> Pauses:
     """Of what can be done with a dropped picture."""
     yield 1.0
     yield from artist.look("choices")
-    yield from artist.key("l")  # Load reference picture
+    yield from artist.key("l")  # Load Reference Picture
     yield 1.0
     yield from artist.look("dropped")
     yield from artist.until(lambda: artist.scene.neural_assets.reference, "the reference picture is there", 10)
@@ -107,7 +107,7 @@ def settings_dropped(artist: Artist) -> Pauses:
     yield from _browser(artist)
     yield from artist.drag(_first_file(artist), artist.place_of((0, 0, 1)), steps=20)
     yield 1.0
-    yield from artist.key("s")  # Load settings from picture
+    yield from artist.key("s")  # Load Settings from Picture
     yield 1.0
     yield from artist.look("asked")
     yield from artist.until(lambda: scene().objects["Left"].location.x < -0.99, "the box is where it was", 10)
@@ -144,7 +144,7 @@ def settings_beside_dropped(artist: Artist) -> Pauses:
         yield 1.0
         yield from artist.look(name)
         if name == "picture":
-            yield from artist.key("s")  # Load settings from picture; for the other file there is nothing to choose
+            yield from artist.key("s")  # Load Settings from Picture; for the other file there is nothing to choose
         yield from artist.until(lambda: box().location.x < -0.99, f"the box is where it was, from the {name}", 10)
     yield 0.5
     yield from artist.look("back")

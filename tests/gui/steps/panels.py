@@ -100,7 +100,7 @@ def value_typed(artist: Artist) -> Pauses:
 
 
 def box_made_of_mesh(artist: Artist) -> Pauses:
-    """Use as box makes the chosen mesh a box; the list shows it, and a click in the list chooses it."""
+    """Use as Box makes the chosen mesh a box; the list shows it, and a click in the list chooses it."""
     yield from artist.connect()
     with artist.in_view():
         bpy.ops.mesh.primitive_monkey_add(location=(3.0, 0.0, 1.0))
