@@ -28,6 +28,19 @@ def outputs(scene, server, box, tmp_path):
     box()
     scene.render.filepath = str(tmp_path / "main" / "picture.png")
     scene.frame_end = 2
+    tree, layers, end = compositor_of(scene)
+    tree.links.new(layers.outputs["Image"], end.inputs[0])
+
+    def add(folder: Path | str, name: str, file_format: str = "BMP") -> bpy.types.Node:
+        node = file_output(tree, folder, name, file_format)
+        tree.links.new(layers.outputs["Image"], node.inputs[0])
+        return node
+
+    return add
+
+
+def compositor_of(scene: bpy.types.Scene) -> tuple[bpy.types.NodeTree, bpy.types.Node, bpy.types.Node]:
+    """A compositor with the node of the render layers and that of the result, not linked yet."""
     if GROUPS:
         tree = scene.compositing_node_group = bpy.data.node_groups.new("Compositor", "CompositorNodeTree")
         tree.interface.new_socket("Image", in_out="OUTPUT", socket_type="NodeSocketColor")
@@ -37,15 +50,7 @@ def outputs(scene, server, box, tmp_path):
         tree = scene.node_tree
         tree.nodes.clear()
         end = tree.nodes.new("CompositorNodeComposite")
-    layers = tree.nodes.new("CompositorNodeRLayers")
-    tree.links.new(layers.outputs["Image"], end.inputs[0])
-
-    def add(folder: Path | str, name: str, file_format: str = "BMP") -> bpy.types.Node:
-        node = file_output(tree, folder, name, file_format)
-        tree.links.new(layers.outputs["Image"], node.inputs[0])
-        return node
-
-    return add
+    return tree, tree.nodes.new("CompositorNodeRLayers"), end
 
 
 def file_output(tree: bpy.types.NodeTree, folder: Path | str, name: str, file_format: str) -> bpy.types.Node:

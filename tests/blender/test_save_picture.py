@@ -12,7 +12,7 @@ from server.fake import Die, Say, flat_picture
 
 from .conftest import read_png
 from .drawing import Layout
-from .test_output_nodes import GROUPS
+from .test_output_nodes import compositor_of
 from .test_stamp import FORMATS, OTHER_FORMATS, load
 from .test_stamp_files import SUFFIX, choose, names
 
@@ -50,16 +50,8 @@ def test_every_format_has_its_settings(addon, scene, folder, file_format):
 
 def test_what_the_compositor_made_of_it(scene, server, folder):
     """Which the history does not know."""
-    if GROUPS:
-        tree = scene.compositing_node_group = bpy.data.node_groups.new("Compositor", "CompositorNodeTree")
-        tree.interface.new_socket("Image", in_out="OUTPUT", socket_type="NodeSocketColor")
-        end = tree.nodes.new("NodeGroupOutput")
-    else:
-        scene.use_nodes = True
-        tree = scene.node_tree
-        tree.nodes.clear()
-        end = tree.nodes.new("CompositorNodeComposite")
-    layers, flip = tree.nodes.new("CompositorNodeRLayers"), tree.nodes.new("CompositorNodeInvert")
+    tree, layers, end = compositor_of(scene)
+    flip = tree.nodes.new("CompositorNodeInvert")
     tree.links.new(layers.outputs["Image"], flip.inputs["Color"])
     tree.links.new(flip.outputs[0], end.inputs[0])
     server.answer("render", Say(flat_picture(96, 64, (255, 0, 0))))
