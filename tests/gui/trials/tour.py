@@ -40,6 +40,9 @@ def room_lived_in(artist: Artist) -> Pauses:
     yield from artist.until(
         lambda: artist.live_views() and artist.live_views()[0].words == "Done", "it rests", PATIENCE
     )
+    library = artist.part("assets.library")
+    files = [library.folder() / library.file_name(info) for info in bridge.assets.values()]
+    yield from artist.until(lambda: all(file.exists() for file in files), "the library is made", PATIENCE)
     yield 3.0  # previews of the Asset Browser
     yield from artist.look("live")
     chair = bpy.context.object
