@@ -34,7 +34,7 @@ TOLERANCE = 0.015  # of the box's diagonal, between a point and the surface of a
 SLOPE = 1.5  # cells of the splat added to it: a gap is closed with a neighbour's depth
 AGREEMENT = 0.03  # of the picture's width: how far around a cell guesses are compared
 _HIDDEN = -2.0  # below every cosine
-_AIR = 0.1  # of the box's diagonal before a view's surface: nothing is there, though the surface be off by as much
+_AIR = 0.25  # of the box's diagonal before a view's surface: nothing is there, though the surface be off by as much
 _PAST = 0.25  # share of an object's pixels around a point below which its view sees past the object there
 JUMP, STEEP = 0.03, 5.0  # of the box's diagonal, plus pixel widths: neighbours further apart are two surfaces
 
