@@ -22,6 +22,7 @@ from .layers import BoxLayers
 from .networks import run_dense
 
 OUTWARDS = 0.04  # of the longer side: as far as this an object may reach beyond what was carried of it
+INWARDS = 0.016  # of the longer side: as far inside a surface that was seen what is behind it may come forward
 CARRIED_LOGIT = 2.0  # what carrying an object to a pixel adds to the network's logit that it is seen there
 FAINT = (0.04, 0.08)  # changes of pixels that stand still: none below, all above (of the full range)
 
@@ -75,7 +76,8 @@ def fuse(
     outline = torch.sigmoid(outputs[:, 4:6] + 6 * towards - 4) * (1 - steady)
     reach = max(1, round(OUTWARDS * max(steady.shape[-2:])))
     near = (4 * box_mean(seen + unseen, reach)).clamp_max(1)
-    outline = outline * torch.cat([near, torch.ones_like(near)], 1)
+    inner = 1 - box_max((seen < 0.5).float(), max(1, round(INWARDS * max(steady.shape[-2:]))))
+    outline = outline * torch.cat([near, 1 - inner], 1)
     whole = change + _outlined(outline, planes)
     return Fusion(change, outline, _believed(whole, steady), outputs[:, 6:])
 
