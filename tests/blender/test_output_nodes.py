@@ -53,6 +53,15 @@ def compositor_of(scene: bpy.types.Scene) -> tuple[bpy.types.NodeTree, bpy.types
     return tree, tree.nodes.new("CompositorNodeRLayers"), end
 
 
+def render_elsewhere(scene: bpy.types.Scene) -> None:
+    """With another engine; its picture does not matter."""
+    scene.render.engine = "BLENDER_WORKBENCH"
+    try:
+        bpy.ops.render.render()
+    except RuntimeError:  # no graphics here
+        pass
+
+
 def file_output(tree: bpy.types.NodeTree, folder: Path | str, name: str, file_format: str) -> bpy.types.Node:
     """A node with one input, not linked yet."""
     node, in_one = tree.nodes.new("CompositorNodeOutputFile"), file_format == "OPEN_EXR_MULTILAYER"
@@ -195,11 +204,7 @@ def test_other_engines_pictures_get_none(scene, outputs, tmp_path):
     bpy.ops.render.render()
     kept = tmp_path / "nodes" / f"name_0001.bmp{SUFFIX}"
     kept.unlink()
-    scene.render.engine = "BLENDER_WORKBENCH"
-    try:
-        bpy.ops.render.render()
-    except RuntimeError:  # no graphics here
-        pass
+    render_elsewhere(scene)
     assert not kept.exists()
 
 

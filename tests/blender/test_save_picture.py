@@ -12,7 +12,7 @@ from server.fake import Die, Say, flat_picture
 
 from .conftest import read_png
 from .drawing import Layout
-from .test_output_nodes import compositor_of
+from .test_output_nodes import compositor_of, render_elsewhere
 from .test_stamp import FORMATS, OTHER_FORMATS, load
 from .test_stamp_files import SUFFIX, choose, names
 
@@ -104,11 +104,7 @@ def test_only_a_finished_picture_of_ours(scene, server, folder):
 
 def test_not_after_another_engines_render(scene, folder):
     shoot(scene)
-    scene.render.engine = "BLENDER_WORKBENCH"
-    try:
-        bpy.ops.render.render()
-    except RuntimeError:  # no graphics here
-        pass
+    render_elsewhere(scene)
     assert not save.poll()
 
 

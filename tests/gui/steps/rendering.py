@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator
 from pathlib import Path
 
 import bpy
@@ -31,12 +32,7 @@ def _saved(artist: Artist) -> str:
 
 def still(artist: Artist) -> Pauses:
     """F12 renders the scene through the server, in exact colours."""
-    yield from artist.table()
-    yield from artist.connect()
-    ends = Ends()
-    yield from artist.move(artist.place_of((0.0, 0.0, 0.0)))
-    yield from artist.key(F12)
-    yield from artist.until(lambda: ends.told, "the render ends")
+    ends = yield from _rendered(artist)
     assert ends.told == ["complete"]
     width, height = artist.scene.render.resolution_x, artist.scene.render.resolution_y
     asked = artist.stage.requests("render")
@@ -141,14 +137,20 @@ def still_saved_with_settings(artist: Artist) -> Pauses:
     _settings_come_back(artist, file)
 
 
-def _result_in_image_editor(artist: Artist) -> Pauses:
-    """F12's picture, in the history, where the 3D view was; Save As offers BMP."""
+def _rendered(artist: Artist) -> Generator[float, None, Ends]:
+    """F12 over the table; how it ended."""
     yield from artist.table()
     yield from artist.connect()
     ends = Ends()
     yield from artist.move(artist.place_of((0.0, 0.0, 0.0)))
     yield from artist.key(F12)
     yield from artist.until(lambda: ends.told, "the render ends")
+    return ends
+
+
+def _result_in_image_editor(artist: Artist) -> Pauses:
+    """F12's picture, in the history, where the 3D view was; Save As offers BMP."""
+    yield from _rendered(artist)
     artist.scene.render.image_settings.file_format = "BMP"
     bpy.context.preferences.view.filebrowser_display_type = "SCREEN"  # no second window
     yield from _in_image_editor(artist)
