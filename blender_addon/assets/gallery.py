@@ -8,6 +8,7 @@ import json
 import zipfile
 from functools import lru_cache
 from pathlib import Path
+from threading import Thread
 
 import numpy as np
 
@@ -27,3 +28,8 @@ def read(path: Path = _INDEX) -> dict[str, tuple[AssetInfo, np.ndarray]]:
             return {info.id: (info, file[info.id]) for info in infos}
     except (OSError, EOFError, ValueError, KeyError, TypeError, zipfile.BadZipFile):
         return {}
+
+
+def read_ahead() -> None:
+    """Read it in a thread of its own, so that the main thread finds it read."""
+    Thread(target=read, name="neural-assets-gallery", daemon=True).start()

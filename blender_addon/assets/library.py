@@ -13,7 +13,6 @@ import json
 from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
-from threading import Thread
 
 import bpy
 import numpy as np
@@ -246,7 +245,7 @@ def tick() -> float:
 def register() -> None:
     enlist()
     if not bpy.app.background:
-        Thread(target=gallery.read, daemon=True).start()  # so that the first look finds it read
+        gallery.read_ahead()  # the first look finds it read
         bpy.app.timers.register(tick, first_interval=_IDLE, persistent=True)
 
 
