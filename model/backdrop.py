@@ -69,17 +69,17 @@ def clean_backdrop(
     them; and where shadows lie that nothing throws any longer.
 
     covered [B, 1, H, W]: what objects cover of each pixel; slot [B, H, W]: the object in front, or -1."""
-    left_open = ((backdrop.weight < 0.5) & (covered < 0.5) & backdrop.in_picture).float()
+    left_open = _left_open(backdrop, covered < 0.5)
     reach = max(1, round(REPLACED * max(pixels.height, pixels.width)))
     stayed = ~moved_boxes(sources.before, boxes) if pixels.count else slot.new_zeros(pixels.batch, 1).bool()
     stands = stayed.gather(1, slot.clamp_min(0).flatten(1)).view_as(slot) & (slot >= 0)
-    hole, still = box_mean(torch.cat([left_open, stands[:, None].float()], 1), reach).split(1, 1)
+    hole, still = box_mean(torch.cat([left_open, stands[:, None]], 1).float(), reach).split(1, 1)
     nearer = (0.5 + 2 * (hole - still) / (hole + still).clamp_min(1e-6)).clamp(0, 1)
     beside = hole > 0.5 / (2 * reach + 1) ** 2  # a pixel of a hole in the window
     near_by = nearer * beside
     if shadows is not None:
         near_by = torch.maximum(near_by * (1 - shadows.kept), shadows.lifted)
-    wanted = torch.where(left_open > 0, 1.0, near_by) * backdrop.in_picture
+    wanted = torch.where(left_open, 1.0, near_by) * backdrop.in_picture
     chosen = wanted.flatten().nonzero()[:, 0]
     colours = torch.zeros(pixels.rays.shape[0], 3, device=pixels.rays.device)
     view = plate_view[pixels.frame[chosen]]
@@ -104,13 +104,15 @@ def floor_shade(sources: Sources, camera: Camera, boxes: Boxes, pixels: Pixels) 
 def filled_background(backdrop: Backdrop, shown: Tensor) -> tuple[Tensor, Tensor]:
     """The background without holes [B, 3, H, W], and what of it was seen [B, 1, H, W].
 
-    shown [B, 1, H, W]: where no object stands before it. Holes that show are grown a little: the last pixels of
-    an object that left, which its mask missed, would else stay behind as an outline.
+    shown [B, 1, H, W]: where no object stands before it.
     """
-    weight = backdrop.weight
-    reach = max(1, round(RIM / 2 * max(weight.shape[-2:])))
-    left_open = (weight < 0.5) & shown & backdrop.in_picture
-    grown = box_max(left_open.float(), reach) > 0
-    weight = torch.where(grown, 0.0, weight)
+    weight = torch.where(_left_open(backdrop, shown), 0.0, backdrop.weight)
     filled = fill_background(backdrop.image, weight)
     return torch.where(backdrop.valid[:, None, None, None], filled, 0.5), weight
+
+
+def _left_open(backdrop: Backdrop, shown: Tensor) -> Tensor:
+    """Holes that show, [B, 1, H, W] bool, grown a little: the last pixels of an object that left, which its mask
+    missed, would else stay behind as an outline."""
+    hole = (backdrop.weight < 0.5) & shown & backdrop.in_picture
+    return box_max(hole.float(), max(1, round(RIM / 2 * max(hole.shape[-2:])))) > 0

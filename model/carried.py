@@ -93,6 +93,10 @@ class Carried:
             behind = behind * (1 - region * (1 - self.light))
         return Planes(self.image + (1 - share) * (behind - self.behind), front, behind)
 
+    def plate_shown(self) -> Tensor:
+        """Share of each pixel that is the clean plate, [B, 1, H, W]."""
+        return torch.zeros_like(self.seen) if self.plated is None else self.plated * (1 - self.covered)
+
     def relit(self) -> Tensor:
         """Where the clean plate or cast shadows change what is behind, [B, 1, H, W] 0..1."""
         if self.light is None:

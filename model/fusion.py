@@ -8,7 +8,7 @@ an object reaches, the carried background comes forward, and where the object sh
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from diffusers import UNet2DModel
@@ -24,7 +24,7 @@ from .networks import run_dense
 OUTWARDS = 0.04  # of the longer side: as far as this an object may reach beyond what was carried of it
 INWARDS = 0.016  # of the longer side: as far inside a surface that was seen what is behind it may come forward
 CARRIED_LOGIT = 2.0  # what carrying an object to a pixel adds to the network's logit that it is seen there
-FAINT = (0.04, 0.08)  # changes of pixels that stand still: none below, all above (of the full range)
+FAINT = (0.02, 0.05)  # changes of pixels that are good as they are: none below, all above (of the full range)
 
 
 @dataclass(frozen=True)
@@ -78,8 +78,7 @@ def fuse(
     near = (4 * box_mean(seen + unseen, reach)).clamp_max(1)
     inner = 1 - box_max((seen < 0.5).float(), max(1, round(INWARDS * max(steady.shape[-2:]))))
     outline = outline * torch.cat([near, 1 - inner], 1)
-    whole = change + _outlined(outline, planes)
-    return Fusion(change, outline, _believed(whole, steady), outputs[:, 6:])
+    return Fusion(change, outline, torch.ones_like(steady), outputs[:, 6:])
 
 
 def known_outlines(several: Tensor, slot: Tensor) -> Tensor:
@@ -109,12 +108,14 @@ def _outlined(outline: Tensor, planes: Planes) -> Tensor:
     return front * (planes.front - planes.image) + behind * (planes.behind - planes.image)
 
 
-def _believed(change: Tensor, steady: Tensor) -> Tensor:
-    """Share [B, 1, H, W] of a change [B, 3, H, W] that is let through: pixels that stand still change by a shadow or
-    by light, which shows; fainter changes there are the network's doubt, and the source's own pixels are better."""
+def without_faint(fusion: Fusion, planes: Planes, good: Tensor) -> Fusion:
+    """The fusion without faint changes where the carried picture is `good` [B, 1, H, W] 0..1 as it is: pixels that
+    stand still, and the clean plate, change by a shadow or by light, which shows; what is fainter is the network's
+    doubt, and the picture's own pixels are better."""
+    change = fusion.change + _outlined(fusion.outline, planes)
     strength = avg_pool2d(change.abs().amax(1, keepdim=True), 5, 1, 2, count_include_pad=False)
     visible = ((strength - FAINT[0]) / (FAINT[1] - FAINT[0])).clamp(0, 1)
-    return 1 - steady * (1 - visible)
+    return replace(fusion, believed=1 - good * (1 - visible))
 
 
 def compose(fusion: Fusion, planes: Planes, region: Tensor) -> Tensor:

@@ -14,7 +14,7 @@ from .coverage import coverage, full_size_surface
 from .device import Clock
 from .edits import edit_region, steady_pixels
 from .encoding import model_size
-from .fusion import Fusion, compose, fuse, known_outlines, with_carried
+from .fusion import Fusion, compose, fuse, known_outlines, with_carried, without_faint
 from .geometry import Boxes, Camera
 from .layers import BoxLayers, box_layers
 from .networks import latents_to_image
@@ -114,6 +114,7 @@ def decoded_picture(parts: Parts, latents: Tensor) -> Tensor:
 def _fused(parts: Parts, posed: Posed, decoded: Tensor, again: Tensor) -> Fusion:
     fusion = fuse(parts.fusion, posed.planes, decoded, again, posed.maps(), posed.layers, posed.half)
     outputs = with_carried(fusion.outputs, posed.layers, posed.carried.slot, posed.carried.covered)
+    fusion = without_faint(fusion, posed.planes, torch.maximum(posed.steady, posed.carried.plate_shown()))
     return replace(fusion, outline=fusion.outline * (1 - posed.known), outputs=outputs)
 
 

@@ -7,7 +7,6 @@ few_step (the denoiser on the sampler's own states); fusion (on the sampler's ow
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 
 import torch
 from torch import Tensor, nn
@@ -187,7 +186,6 @@ class FusionStage(Stage):
         half = box_layers(camera, boxes, height // 2, width // 2)
         planes = batch.planes()
         result = fuse(self.parts.fusion, planes, batch.decoded, batch.again, batch.maps, full, half)
-        result = replace(result, believed=torch.ones_like(result.believed))  # faint changes must be learnt, too
         made = compose(result, planes, batch.maps[:, 3:4])
         weight = explained(batch.object_index, boxes, (height, width))
         picture = picture_loss(made.float(), target, weight)

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from model.carried import Carried
-from model.fusion import OUTWARDS, Fusion, compose, known_outlines
+from model.fusion import FAINT, OUTWARDS, Fusion, compose, known_outlines, without_faint
 
 SIDE = 32
 
@@ -83,3 +83,13 @@ def test_outlines_of_objects_seen_from_several_sides_are_known():
     assert torch.equal(known, wanted)
     assert float(known_outlines(torch.tensor([False, False]), slot).max()) == 0
     assert float(known_outlines(torch.zeros(0, dtype=torch.bool), torch.full((1, 8, 8), -1)).max()) == 0
+
+
+def test_faint_changes_of_what_is_good_as_it_is_are_left_out():
+    planes = carried(disc(0.25)).finished(torch.ones(1, 1, SIDE, SIDE))
+    good = torch.zeros(1, 1, SIDE, SIDE)
+    good[..., SIDE // 2 :] = 1
+    for strength, kept in ((0.5 * FAINT[0], 0.0), (2 * FAINT[1], 1.0)):
+        change = torch.full((1, 3, SIDE, SIDE), strength)
+        made = without_faint(Fusion(change, torch.zeros(1, 2, SIDE, SIDE), good, change), planes, good)
+        assert bool((made.believed[..., : SIDE // 2] == 1).all()) and bool((made.believed[good > 0] == kept).all())

@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 from torch import Tensor
 
+from model.config import model_config
+from model.device import Clock
 from model.holes import fill_background
+from model.parts import build_parts
+from model.pipeline import NeuralAssetsPipeline
 from model.plate import REPLACED, clean_plate
+from model.scene import Placement, RenderSettings, Scene
+
+from .toys import as_scene, toy_boxes, toy_camera, toy_frame
 
 HEIGHT, WIDTH = 96, 144
+SIDE = 64
 
 
 def floor() -> Tensor:
@@ -40,6 +50,39 @@ def test_planks_and_wall_go_on_behind_the_object():
     assert error(plate, truth, mask) < 0.35 * error(smooth, truth, mask)
     edge = plate[0, 0, 34:38, 75]
     assert float(edge[:2].mean() - edge[2:].mean()) > 0.15, "the wall ends where it ends beside the object"
+
+
+def test_a_skirting_board_goes_on_level_between_two_objects():
+    draw = torch.Generator().manual_seed(0)
+    rows, columns, foot = 160, 240, 60
+    y, x = torch.meshgrid(torch.arange(rows), torch.arange(columns), indexing="ij")
+    wood = 0.62 + 0.1 * torch.rand(rows, 1, generator=draw) + 0.03 * torch.rand(rows, columns, generator=draw)
+    grey = torch.where(y < foot - 10, 0.78, torch.where(y < foot, 0.86, wood)) * (1 - 0.15 * x / columns)
+    tint = torch.where(
+        y < foot, torch.tensor([1, 0.9, 0.8])[:, None, None], torch.tensor([1, 0.765, 0.56])[:, None, None]
+    )
+    truth = (tint * grey)[None]
+    mask = torch.zeros(1, 1, rows, columns, dtype=torch.bool)
+    mask[..., 20:100, 70:100] = mask[..., 48:110, 125:190] = mask[..., 80:130, 30:75] = True
+    plate = clean_plate(torch.where(mask, torch.tensor([0.1, 0.9, 0.1])[:, None, None], truth), mask)
+    step = lambda picture: (picture[0, 2, foot - 4 : foot] - picture[0, 2, foot : foot + 4]).mean(0)  # noqa: E731
+    assert float((step(plate) / step(truth))[60:200].min()) > 0.85
+
+
+def test_the_plate_stands_in_all_of_a_hole_that_shows():
+    """Also beside an object that stayed, whose shadow stays with it, when little of the hole is left open."""
+    frame = toy_frame(toy_camera(), toy_boxes([(-0.5, 0, 0.3), (0.6, 0.1, -0.2)]), SIDE)
+    image, boxes, camera = as_scene(frame)
+    pipeline = NeuralAssetsPipeline.from_parts(build_parts(model_config("anchored", "tiny")))
+    masks = [mask.numpy() for mask in frame.masks()[0]]
+    assets, background = pipeline.encode(image, boxes, camera, masks=masks)
+    smaller = replace(boxes[1], size=boxes[1].size * 0.9)
+    scene = Scene(camera, (Placement(assets[0], boxes[0]), Placement(assets[1], smaller)), background).checked()
+    settings = RenderSettings(width=SIDE, height=SIDE, steps=1).checked()
+    carried = pipeline.draw(scene, settings, Clock()).posed.carried
+    hole = (carried.covered < 0.5) & (carried.background < 0.01)
+    assert carried.plated is not None and int(hole.sum()) > 30
+    assert float(carried.plated[hole].min()) == 1
 
 
 def test_far_from_the_object_nothing_changes_and_it_is_always_the_same():

@@ -192,7 +192,8 @@ def test_remembered_examples_are_the_same_up_to_packing():
 
 
 @pytest.mark.parametrize("number", range(3))
-def test_the_fusion_network_learns_on_what_render_makes(number):
+def test_the_fusion_network_learns_on_what_render_makes(number, monkeypatch):
+    monkeypatch.setattr("model.rendering.without_faint", lambda fusion, *_: fusion)  # faint changes must be learnt, too
     parts = build_parts(model_config("anchored", "tiny"))
     pipeline, pair = pipeline_of(parts), ToyPairs(SIZE).batch(number, 1)
     mine = drawn_pictures(pipeline, pair, step_generator(5, number))
