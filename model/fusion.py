@@ -24,7 +24,7 @@ from .networks import run_dense
 OUTWARDS = 0.04  # of the longer side: as far as this an object may reach beyond what was carried of it
 INWARDS = 0.016  # of the longer side: as far inside a surface that was seen what is behind it may come forward
 CARRIED_LOGIT = 2.0  # what carrying an object to a pixel adds to the network's logit that it is seen there
-FAINT = (0.02, 0.05)  # changes of pixels that are good as they are: none below, all above (of the full range)
+FAINT = (0.01, 0.03)  # changes of pixels that are good as they are: none below, all above (of the full range)
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from .filters import box_max
 
 REACH = 3  # cells: half a patch
 _SWEEPS = 2  # of the search for the nearest patches in every round
-_SAME_ROW = 10.0  # cost of a patch that lies a whole picture higher or lower, in squared colour
+_SAME_ROW = 5.0  # cost of a patch that lies a whole picture higher or lower, in squared colour
 _NUMBERS = 24  # that describe a patch's colours: its principal components
 
 
