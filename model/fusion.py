@@ -76,8 +76,8 @@ def fuse(
     outline = torch.sigmoid(outputs[:, 4:6] + 6 * towards - 4) * (1 - steady)
     reach = max(1, round(OUTWARDS * max(steady.shape[-2:])))
     near = (4 * box_mean(seen + unseen, reach)).clamp_max(1)
-    inner = 1 - box_max((seen < 0.5).float(), max(1, round(INWARDS * max(steady.shape[-2:]))))
-    outline = outline * torch.cat([near, 1 - inner], 1)
+    rim = box_max((seen < 0.5).float(), max(1, round(INWARDS * max(steady.shape[-2:]))))
+    outline = outline * torch.cat([near, rim], 1)
     return Fusion(change, outline, torch.ones_like(steady), outputs[:, 6:])
 
 
