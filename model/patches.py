@@ -15,10 +15,12 @@ from torch import Tensor
 from torch.nn.functional import conv2d, embedding_bag, interpolate, pad
 
 from .filters import box_max
+from .straight_edges import sides
 
 REACH = 3  # cells: half a patch
 _SWEEPS = 2  # of the search for the nearest patches in every round
-_SAME_ROW = 5.0  # cost of a patch that lies a whole picture higher or lower, in squared colour
+_SAME_ROW = 1.5  # cost of a patch that lies a whole picture higher or lower, in squared colour
+_SAME_SIDE = 1.0  # cost of a patch on the middle of a straight edge in place of one beside it
 _NUMBERS = 24  # that describe a patch's colours: its principal components
 
 
@@ -33,7 +35,10 @@ class Matched:
 class Level:
     """One size of the picture, and which of its patches may give and which must take."""
 
-    def __init__(self, smooth: Tensor, hole: Tensor, rows: int, columns: int, light: float = 1.0) -> None:
+    def __init__(
+        self, smooth: Tensor, hole: Tensor, rows: int, columns: int, edges: Tensor | None = None, light: float = 1.0
+    ) -> None:
+        """edges [E, 3]: straight edges that go on in the hole (see `straight_edges`)."""
         self.rows, self.columns = rows, columns
         self.image = interpolate(smooth, (rows, columns), mode="area")
         self.hole = shrunk(hole, rows, columns)[0, 0]
@@ -50,7 +55,7 @@ class Level:
         number[self.takers] = torch.arange(len(self.takers), device=hole.device)
         # which taker each cell is (-1: none), [h + 2 REACH, w + 2 REACH]
         self.number = pad(number.view(rows, columns), (REACH,) * 4, value=-1)
-        self.height = torch.arange(rows, device=hole.device).repeat_interleave(columns) / rows  # [h w]
+        self.place = _places(hole.new_zeros(0, 3).float() if edges is None else edges, rows, columns)  # [h w, 1 + E]
         self.generator = torch.Generator().manual_seed(rows)
         self.filters = _principal(patches_around(self.image, self.sample), light)
         self.offered = self._described(self.image)
@@ -76,9 +81,9 @@ class Level:
         """The picture with its hole filled cell by cell from its rim inwards, each by the donor that fits best to what
         is known around it by then (Criminisi et al. 2004, section 2, a ring at a time)."""
         givers = self.sample
-        given, high = patches_around(self.image, givers), self.height[givers, None]
+        given, place = patches_around(self.image, givers), self.place[givers]
         squares = given.square().unflatten(1, (3, -1)).sum(1)
-        offered = torch.cat([given, squares, _SAME_ROW * high, _SAME_ROW * high.square()], 1).T  # [_, G]
+        offered = torch.cat([given, squares, place, place.square().sum(1, keepdim=True)], 1).T  # [_, G]
         flat, known = self.image.flatten(2)[0].clone(), ~self.hole
         while not bool(known.all()):
             ring = ((box_max(known.float()[None, None], 1)[0, 0] > 0) & ~known).flatten().nonzero()[:, 0]
@@ -87,9 +92,9 @@ class Level:
             there = (patches_around(known[None, None].float(), ring) > 0).float()  # [R, side^2]
             there = there / there.mean(1, keepdim=True).clamp_min(1e-3)
             mine = patches_around(flat.view_as(self.image), ring) * there.repeat(1, 3)
-            high = self.height[ring, None]
+            place = self.place[ring]
             # squared differences (a - b)^2, less the a^2 that all givers b have in common
-            cost = torch.cat([-2 * mine, there, -2 * high, torch.ones_like(high)], 1) @ offered
+            cost = torch.cat([-2 * mine, there, -2 * place, torch.ones_like(place[:, :1])], 1) @ offered
             flat[:, ring] = flat[:, givers[cost.min(1).indices]]
             known = known.flatten().index_fill(0, ring, True).view_as(known)
         return flat.view_as(self.image)
@@ -114,14 +119,14 @@ class Level:
         return torch.where(inside & self.donors[index], index, otherwise)
 
     def _described(self, image: Tensor) -> Tensor:
-        """The patches around all cells of image [1, 3, h, w] in a few numbers each, the last of them their height:
-        [h w, _NUMBERS + 1], so that the squared difference of two is what the one costs in place of the other."""
+        """The patches around all cells of image [1, 3, h, w] in a few numbers each, the last of them their place:
+        [h w, N], so that the squared difference of two is what the one costs in place of the other."""
         wider = pad(image, (REACH,) * 4, mode="replicate").contiguous(memory_format=torch.channels_last)
         colours = conv2d(wider, self.filters)[0].permute(1, 2, 0).reshape(-1, _NUMBERS)
-        return torch.cat([colours, _SAME_ROW**0.5 * self.height[:, None]], 1)
+        return torch.cat([colours, self.place], 1)
 
     def _cost(self, mine: Tensor, giver: Tensor) -> Tensor:
-        """What the patches around cells giver [I] cost in place of the described patches mine [I, _NUMBERS + 1]."""
+        """What the patches around cells giver [I] cost in place of the described patches mine [I, N]."""
         return (self.offered.index_select(0, giver) - mine).square().sum(-1)
 
     def nearest_of_all(self, image: Tensor | None = None) -> Tensor:
@@ -172,13 +177,20 @@ class Level:
     def _agreed(self, image: Tensor, nearest: Tensor, cost: Tensor) -> Tensor:
         """The hole's cells as the patches over them have them, the better fitting ones counting more."""
         colours = image.flatten(2)[0].T  # [h w, 3]
-        trust = torch.exp(-cost / (2 * float(cost.median()) + 1e-5))
-        share = torch.where(self._over >= 0, trust.take(self._over), 0.0)
+        dear = torch.where(self._over >= 0, cost.take(self._over), torch.inf)  # [H, side^2]
+        dear = dear - dear.amin(1, keepdim=True)  # somewhere all may fit badly
+        share = torch.exp(-dear / (2 * float(cost.median()) + 1e-5))
         around = torch.arange(REACH, -REACH - 1, -1, device=image.device)  # where the patches over a cell have it
         given = nearest.take(self._over) + (around[:, None] * self.columns + around).flatten()
         made = embedding_bag(given, colours, mode="sum", per_sample_weights=share)
-        made = made / share.sum(1, keepdim=True).clamp_min(1e-12)
+        made = made / share.sum(1, keepdim=True)
         return image.masked_scatter(self.hole, made.T)
+
+
+def _places(edges: Tensor, rows: int, columns: int) -> Tensor:
+    """Height, and the sides of edges [E, 3], of all cells of a grid, so that squared differences are costs: [h w, 1 + E]."""
+    height = torch.arange(rows, device=edges.device).repeat_interleave(columns)[:, None] / rows
+    return torch.cat([_SAME_ROW**0.5 * height, _SAME_SIDE**0.5 * sides(edges, rows, columns, REACH + 1)], 1)
 
 
 def shrunk(hole: Tensor, rows: int, columns: int) -> Tensor:

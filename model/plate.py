@@ -15,11 +15,13 @@ from .filters import box_max, box_mean
 from .holes import RIM, fill_background
 from .membrane import lit_from_around
 from .patches import REACH, Level, Matched, shrunk
+from .straight_edges import sides, straight_edges
 
 CELLS = 160**2  # of the finest of two levels; the coarser has a quarter of them
 GROWN = 0.6 * RIM  # of the longer side: the rim of a hole, with an object's last pixels, is made anew
 SHADOW_REACH = 0.09  # of the longer side: how far from an object its shadow is looked for
 REPLACED = GROWN + SHADOW_REACH  # of the longer side: how far from an object the plate may differ
+_EDGE = 1.5  # cells beside a straight edge that take no light from their neighbours
 _SEAM = 0.008  # of the longer side: width of the seam
 _ROUNDS = (4, 3)  # of matching and agreeing, at the coarser level and at the finer
 _SHADOW_CELLS = 80**2  # of the grid in which shadows are looked for
@@ -53,11 +55,14 @@ def _matched(image: Tensor, hole: Tensor) -> tuple[Tensor, Matched | None]:
     """The picture with its hole filled smoothly, and what the finer level came to (None without anything to copy)."""
     smooth = fill_background(image, (~hole).float())
     height, width = image.shape[-2:]
-    coarse, fine = (Level(smooth, hole, *_grid(height, width, cells)) for cells in (CELLS / 4, CELLS))
+    edges = straight_edges(image, hole)
+    coarse, fine = (Level(smooth, hole, *_grid(height, width, cells), edges) for cells in (CELLS / 4, CELLS))
     if not bool(coarse.donors.any() and fine.donors.any()):
         return smooth, None
     matched = fine.match(coarse.match(None, _ROUNDS[0]), _ROUNDS[1])
-    return smooth, Matched(lit_from_around(matched.image, fine.hole, matched.index), matched.index)
+    beside = sides(edges, fine.rows, fine.columns, _EDGE)
+    on_edge = (beside.abs() < 1).any(1).view(fine.rows, fine.columns)
+    return smooth, Matched(lit_from_around(matched.image, fine.hole, matched.index, on_edge), matched.index)
 
 
 def _shadows(image: Tensor, hole: Tensor) -> Tensor:

@@ -22,12 +22,14 @@ from ..networks import image_to_latents
 from ..parts import Parts
 from ..sampling import START_TIME, flow_times, logit_normal_times, starting_latents, training_state
 from .examples import Example, as_removals, condition_of, noisy_boxes, surface_targets
+from .feature_distance import FeatureDistance
 from .losses import decibel_loss, picture_loss, surface_loss, weighted_mean
 from .pictures import SAMPLER_STEPS, Pictures, windows
 from .views import closer_looks, mirrored, photographed
 
 _SURFACE_SIDES = (0.5, 0.75, 1.0)  # of the model's size: pictures come in many sizes
 WHOLE_PICTURES, WINDOW = 0.25, 0.625  # of the fusion steps see whole pictures, the others windows of this share
+LIKENESS = 0.3  # weight of the feature distance of the final picture
 DROP_ALL = 0.1  # share of samples without any condition (section 3.4)
 Logs = dict[str, float]
 
@@ -175,6 +177,7 @@ class FusionStage(Stage):
 
     def __init__(self, parts: Parts) -> None:
         super().__init__(parts, {"fusion": parts.fusion})
+        self.feature_distance = FeatureDistance.of_imagenet()
 
     def forward(self, batch: Pictures, generator: torch.Generator, progress: float) -> tuple[Tensor, Logs]:
         whole = float(torch.rand(1, generator=generator)) < WHOLE_PICTURES
@@ -195,7 +198,11 @@ class FusionStage(Stage):
         error = weighted_mean((made.detach() - target) ** 2, weight)
         before = weighted_mean((planes.image - target) ** 2, weight)
         logs = {"loss": picture.item(), "mask": mask.item(), "gain_db": float(10 * (before / error).log10())}
-        return picture + 0.1 * objects + 0.2 * mask + 0.2 * fraction, logs
+        loss = picture + 0.1 * objects + 0.2 * mask + 0.2 * fraction
+        if self.feature_distance is not None:
+            features = self.feature_distance(made.float(), target, weight)
+            loss, logs["features"] = loss + LIKENESS * features, features.item()
+        return loss, logs
 
 
 STAGES: dict[str, Callable[[Parts], Stage]] = {
