@@ -27,7 +27,6 @@ def lit_from_around(image: Tensor, hole: Tensor, index: Tensor, edges: Tensor) -
         wanted.append((forward + backward) / 2 * joined[axis])
     right_side = -_divergence(*wanted) * unknown
 
-
     def apply(x: Tensor) -> Tensor:
         return -_divergence(*(d * j for d, j in zip(_differences(x), joined, strict=True))) * unknown
 

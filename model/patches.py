@@ -188,7 +188,8 @@ class Level:
 
 
 def _places(edges: Tensor, rows: int, columns: int) -> Tensor:
-    """Height, and the sides of edges [E, 3], of all cells of a grid, so that squared differences are costs: [h w, 1 + E]."""
+    """Height of all cells of a grid, and their sides of edges [E, 3], so that squared differences are costs:
+    [h w, 1 + E]."""
     height = torch.arange(rows, device=edges.device).repeat_interleave(columns)[:, None] / rows
     return torch.cat([_SAME_ROW**0.5 * height, _SAME_SIDE**0.5 * sides(edges, rows, columns, REACH + 1)], 1)
 

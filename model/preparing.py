@@ -11,7 +11,7 @@ from torch.nn.functional import interpolate
 
 from .assets import BackgroundAsset, NeuralAsset
 from .atlas import BACKGROUND, UNUSED, build_atlas
-from .cast_shadows import Casting
+from .cast_shadows import Casting, darkness_seen
 from .geometry import Boxes, Camera, rigid_inverse
 from .hidden_sides import with_twins
 from .scene import Box, PinholeCamera, Scene
@@ -146,10 +146,15 @@ def _casting(assets: list[NeuralAsset], background: BackgroundAsset | None, devi
     light = background.light
     sun = Sun(*(torch.from_numpy(np.array(x)).to(device) for x in (light.direction, light.left)))
     shadows = (torch.from_numpy(np.array(light.shadows)).to(device)[None, None] > 127).float()
+    darkness = torch.ones_like(shadows)
+    if background.plate is not None:
+        picture, plate = image_tensor(background.image, device), image_tensor(background.plate, device)
+        hidden = torch.from_numpy(np.array(background.mask)).to(device)[None, None] > 127
+        darkness = darkness_seen(shadows, sun, picture, plate, hidden)
     points = [torch.cat([solid_points(view, device) for view in asset.views]) for asset in assets]
     slots = [torch.full((len(p),), slot, dtype=torch.int64, device=device) for slot, p in enumerate(points)]
     empty = torch.zeros(0, 3, device=device)
-    return Casting(sun, shadows, torch.cat([*points, empty]), torch.cat([*slots, empty[:, 0].long()]))
+    return Casting(sun, shadows, darkness, torch.cat([*points, empty]), torch.cat([*slots, empty[:, 0].long()]))
 
 
 def _background_view(background: BackgroundAsset, side: int | None, device: torch.device) -> tuple[Tensor, Tensor]:

@@ -61,9 +61,8 @@ def _turned(planes: Tensor, angles: Tensor) -> tuple[Tensor, Tensor]:
     across, along = steps[:, None], steps[None]
     x, y = cos * across - sin * along, sin * across + cos * along  # [A, R, T]
     grid = torch.stack([2 * x * longer / columns, 2 * y * longer / rows], -1)
-    count = len(angles)
-    read = grid_sample(planes.expand(count, -1, -1, -1), grid, mode="nearest", padding_mode="zeros", align_corners=False)
-    return read, steps
+    planes = planes.expand(len(angles), -1, -1, -1)
+    return grid_sample(planes, grid, mode="nearest", padding_mode="zeros", align_corners=False), steps
 
 
 def _strength(turned: Tensor) -> Tensor:

@@ -15,8 +15,8 @@ LEVELS = slice(1, 4)  # feature maps at strides 4, 8 and 16
 class FeatureDistance:
     """Squared distance of channel-normalised features of EfficientNet-Lite0, mean over strides 4, 8 and 16 (0..4).
 
-    Squared errors of pixels are least for the mean of all pictures that may be right: outlines half transparent. No
-    such mean looks like a picture, and its features are far from those of each.
+    Squared errors of pixels are least for the mean of all pictures that may be right, in which outlines are half
+    transparent. To features such an outline is nearly as wrong as a sharp one beside its place.
     """
 
     def __init__(self, network: ImageFeatures) -> None:

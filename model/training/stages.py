@@ -29,7 +29,7 @@ from .views import closer_looks, mirrored, photographed
 
 _SURFACE_SIDES = (0.5, 0.75, 1.0)  # of the model's size: pictures come in many sizes
 WHOLE_PICTURES, WINDOW = 0.25, 0.625  # of the fusion steps see whole pictures, the others windows of this share
-LIKENESS = 0.3  # weight of the feature distance of the final picture
+LIKENESS = 0.6  # weight of the feature distance of the final picture
 DROP_ALL = 0.1  # share of samples without any condition (section 3.4)
 Logs = dict[str, float]
 

@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.nn.functional import interpolate, normalize
 
 from model.asset_light import Light
-from model.cast_shadows import Casting, cast_shadows
+from model.cast_shadows import Casting, cast_shadows, darkness_seen
 from model.config import model_config
 from model.data.frames import Frame
 from model.filters import box_max
@@ -72,7 +72,7 @@ def casting(boxes: Boxes, camera) -> Casting:
     slot = torch.arange(2).repeat_interleave(count)
     world = from_box_coordinates(points, boxes.pose[0, slot], boxes.size[0, slot])
     shadows = floor_shadow(world, SUN[None], GROUND, camera, *grid_of(SIZE, SIZE))
-    return Casting(Sun(SUN, LEFT), shadows, points, slot)
+    return Casting(Sun(SUN, LEFT), shadows, torch.ones_like(shadows), points, slot)
 
 
 def test_points_shade_the_floor_where_they_stand_before_the_sun():
@@ -151,6 +151,27 @@ def test_a_removed_object_takes_its_shadow_along():
         Boxes(gone.pose[:, :0], gone.size[:, :0], gone.present[:, :0]), camera, GROUND, SIZE, SIZE,
     )  # fmt: skip
     assert float(nobody.lifted.max()) == 1 and float(nobody.thrown.max()) == 0
+
+
+def test_a_faint_shadow_goes_on_as_faint_where_an_object_hid_it():
+    """Here half of it is seen: a quarter as dark as a full one."""
+    boxes, camera = two_boxes(), toy_camera()
+    cast = casting(boxes, camera)
+    rows, columns = cast.shadows.shape[-2:]
+    plate = torch.full((1, 3, rows, columns), 0.6)
+    picture = plate * (1 - 0.25 * (1 - LEFT.view(1, 3, 1, 1)) * cast.shadows)
+    columns_of = cast.shadows[0, 0].any(0).nonzero()[:, 0]
+    hidden = torch.zeros(1, 1, rows, columns, dtype=torch.bool)
+    hidden[..., int(columns_of.float().mean()) :] = True
+    darkness = darkness_seen(cast.shadows, cast.sun, torch.where(hidden, 0.1, picture), plate, hidden)
+    there = (cast.shadows > 0) & hidden
+    assert int(there.sum()) > 20 and 0.2 < float(darkness[there].mean()) < 0.5
+    assert torch.equal(darkness_seen(cast.shadows, cast.sun, picture, plate, torch.ones_like(hidden)), darkness * 0 + 1)
+    made = cast_shadows(replace(cast, darkness=darkness), camera, boxes, boxes, camera, GROUND, SIZE, SIZE)
+    full = cast_shadows(cast, camera, boxes, boxes, camera, GROUND, SIZE, SIZE)
+    plated = torch.ones(1, 1, SIZE, SIZE)
+    dark = full.light(LEFT, plated) < 0.9
+    assert float((1 - made.light(LEFT, plated))[dark].mean()) < 0.6 * float((1 - full.light(LEFT, plated))[dark].mean())
 
 
 @pytest.fixture(scope="module")

@@ -117,3 +117,21 @@ def test_hidden_everywhere_is_still_a_picture(size):
         plate = clean_plate(image, hidden_part)
         assert plate.shape == image.shape and bool(torch.isfinite(plate).all())
         assert 0 <= float(plate.min()) and float(plate.max()) <= 1
+
+
+def test_the_foot_of_a_slanted_wall_goes_on_behind_an_object_at_the_border(monkeypatch):
+    """Where nothing of it is seen on the other side."""
+    draw = torch.Generator().manual_seed(0)
+    y, x = torch.meshgrid(torch.arange(160.0), torch.arange(160.0), indexing="ij")
+    tiles = (torch.sin(x / 5) * torch.sin((y - 0.5 * x) / 5) > 0).float()
+    above = y < 20 + 0.5 * x
+    wall, floor_ = (torch.tensor(c)[:, None, None] for c in ([0.4, 0.6, 0.4], [0.6, 0.3, 0.2]))
+    grain = 0.04 * torch.rand(1, 160, 160, generator=draw)
+    truth = (torch.where(above, wall, floor_ * (1 - 0.2 * tiles)) + grain)[None]
+    mask = torch.zeros(1, 1, 160, 160, dtype=torch.bool)
+    mask[..., 50:130, 105:] = True
+    seen = torch.where(mask, torch.tensor([0.1, 0.2, 0.9])[:, None, None], truth)
+    plate = clean_plate(seen, mask)
+    assert error(plate, truth, mask) < 0.008
+    monkeypatch.setattr("model.plate.straight_edges", lambda image, hole: torch.zeros(0, 3))
+    assert error(plate, truth, mask) < 0.5 * error(clean_plate(seen, mask), truth, mask)
