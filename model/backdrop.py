@@ -28,18 +28,20 @@ from .plate import REPLACED
 from .sources import Sources
 from .sunlight import floor_seen, grid_of
 
+_MIRRORED, _FADING = 0.5, 0.15  # of the picture: so far beyond its border it goes on mirrored, fading at last
 _SHADE_GRID = 128  # points along the longer side at which soft shadows are worked out
 
 
 @dataclass
 class Backdrop:
     """What lies behind all objects: image [B, 3, H, W], weight [B, 1, H, W] (0: not seen), in_picture [B, 1, H, W]
-    bool (where its picture has pixels, seen or hidden by objects), uv [B*P, 2] where in it, valid [B] (whether there
-    is a background)."""
+    bool (where its picture has pixels, seen or hidden by objects), beside [B, 1, H, W] (0..1, how much its mirror image
+    is worth beyond its border), uv [B*P, 2] where in it, valid [B] (whether there is a background)."""
 
     image: Tensor
     weight: Tensor
     in_picture: Tensor
+    beside: Tensor
     uv: Tensor
     valid: Tensor
 
@@ -57,7 +59,10 @@ def seen_background(sources: Sources, camera: Camera, pixels: Pixels) -> Backdro
     image, weight = colour.view(*shape, 3).permute(0, 3, 1, 2), alpha.view(shape)[:, None]
     weight = torch.where(weight > 0.999, 1.0, weight * (weight > 0.5))
     in_picture = ahead & ((uvd[:, :2] > 0) & (uvd[:, :2] < 1)).all(-1)
-    return Backdrop(image, weight, in_picture.view(shape)[:, None], uvd[:, :2], sources.background_view >= 0)
+    outside = (uvd[:, :2] - uvd[:, :2].clamp(0, 1)).abs().amax(-1)
+    beside = ((_MIRRORED - outside) / _FADING).clamp(0, 1) * (ahead & ~in_picture)
+    in_picture, beside = (x.view(shape)[:, None] for x in (in_picture, beside))
+    return Backdrop(image, weight, in_picture, beside, uvd[:, :2], sources.background_view >= 0)
 
 
 def clean_backdrop(
@@ -66,7 +71,8 @@ def clean_backdrop(
 ) -> tuple[Tensor, Tensor]:  # fmt: skip
     """The clean plate [B, 3, H, W] of view `plate_view` [B] and where it is wanted [B, 1, H, W]: where an object left,
     and around there as far as the plate may differ, though not nearer to objects that stayed, whose shadows stay with
-    them; and where shadows lie that nothing throws any longer.
+    them; where shadows lie that nothing throws any longer; and beyond the picture's border, mirrored: floors and walls
+    go on there, and a camera that moves sees them.
 
     covered [B, 1, H, W]: what objects cover of each pixel; slot [B, H, W]: the object in front, or -1."""
     left_open = _left_open(backdrop, covered < 0.5)
@@ -80,10 +86,12 @@ def clean_backdrop(
     if shadows is not None:
         near_by = torch.maximum(near_by * (1 - shadows.kept), shadows.lifted)
     wanted = torch.where(left_open, 1.0, near_by) * backdrop.in_picture
+    wanted = torch.where(covered < 0.999, torch.maximum(wanted, backdrop.beside), wanted)
     chosen = wanted.flatten().nonzero()[:, 0]
     colours = torch.zeros(pixels.rays.shape[0], 3, device=pixels.rays.device)
     view = plate_view[pixels.frame[chosen]]
-    colours[chosen], _ = fetch(sources.atlas, view, backdrop.uv[chosen], torch.full_like(view, BACKGROUND))
+    uv = 1 - (1 - backdrop.uv[chosen].abs()).abs()
+    colours[chosen], _ = fetch(sources.atlas, view, uv, torch.full_like(view, BACKGROUND))
     return colours.view(pixels.batch, pixels.height, pixels.width, 3).permute(0, 3, 1, 2), wanted
 
 

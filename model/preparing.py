@@ -118,8 +118,11 @@ def _sources(
         labels.append(torch.where(free, BACKGROUND, UNUSED))
         depths.append(torch.zeros(free.numel(), 1, device=device))
         intrinsics.append(torch.from_numpy(background.camera.intrinsics))
-    plate = background is not None and background.plate is not None
+    clean = None
+    if background is not None and background.plate is None and not background.mask.any():
+        clean = count  # nothing stands in this picture
     if background is not None and background.plate is not None:
+        clean = count + 1
         values.append(_shrunk(image_tensor(background.plate, device), side)[0])
         labels.append(torch.full(values[-1].shape[-2:], BACKGROUND, device=device))
         intrinsics.append(torch.from_numpy(background.camera.intrinsics))
@@ -135,7 +138,7 @@ def _sources(
         torch.tensor([count if background is not None else -1], device=device), camera,
         torch.tensor([background.ground if background else 0.0], device=device),
         before, torch.cat(depths) if len(slots) > len(assets) else None,
-        torch.tensor([count + 1], device=device) if plate else None,
+        None if clean is None else torch.tensor([clean], device=device),
     )  # fmt: skip
     return replace(with_twins(sources), casting=_casting(assets, background, device))
 

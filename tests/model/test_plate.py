@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
@@ -83,6 +84,26 @@ def test_the_plate_stands_in_all_of_a_hole_that_shows():
     hole = (carried.covered < 0.5) & (carried.background < 0.01)
     assert carried.plated is not None and int(hole.sum()) > 30
     assert float(carried.plated[hole].min()) == 1
+
+
+@pytest.mark.parametrize("objects", [0, 1])
+def test_a_wider_view_goes_on_mirrored_beyond_the_picture(objects: int):
+    frame = toy_frame(toy_camera(), toy_boxes([(0.0, 0, 0.3)][:objects], 1), SIDE)
+    image, boxes, camera = as_scene(frame)
+    pipeline = NeuralAssetsPipeline.from_parts(build_parts(model_config("anchored", "tiny")))
+    masks = [mask.numpy() for mask in frame.masks()[0][:objects]]
+    assets, background = pipeline.encode(image, boxes, camera, masks=masks)
+    half = replace(camera, intrinsics=camera.intrinsics * np.float32([0.5, 0.5, 1, 1]))
+    scene = Scene(half, tuple(Placement(a, b) for a, b in zip(assets, boxes, strict=True)), background).checked()
+    planes = pipeline.draw(scene, RenderSettings(width=SIDE, height=SIDE, steps=1).checked(), Clock()).posed.planes
+    small = torch.nn.functional.avg_pool2d(frame.image, 2)  # what the view shows of the picture, in its middle
+    side, beyond = SIDE // 4, SIDE // 12
+    below = planes.image[..., side + SIDE // 2 : side + SIDE // 2 + beyond, side:-side]
+    assert float((below - small.flip(2)[..., :beyond, :]).abs().mean()) < 0.04
+    widened = lambda x: torch.nn.functional.pad(x, (side,) * 4)  # noqa: E731
+    plain = fill_background(widened(small), widened(torch.ones_like(small[:, :1])))
+    plain = plain[..., side + SIDE // 2 : side + SIDE // 2 + beyond, side:-side]
+    assert float((plain - small.flip(2)[..., :beyond, :]).abs().mean()) > 0.08
 
 
 def test_far_from_the_object_nothing_changes_and_it_is_always_the_same():
