@@ -38,7 +38,7 @@ def result(tmp_path_factory):
 
 def test_every_row_set_and_key_is_there(result):
     figures, sheet = result
-    names = {"copy", "carried", "chained", "paper", "anchored", "autoencoder"}
+    names = {"copy", "boxes", "carried", "chained", "paper", "anchored", "autoencoder"}
     assert set(figures["rows"]) == set(figures["sets"]["meshes"]["rows"]) == names
     for name in names:
         assert set(figures["rows"][name]) >= set(KEYS)
@@ -50,6 +50,7 @@ def test_every_row_set_and_key_is_there(result):
 def test_geometry_beats_copying_even_untrained(result):
     rows = result[0]["rows"]
     assert rows["carried"]["image_psnr"] > rows["copy"]["image_psnr"]
+    assert rows["boxes"]["object_psnr"] > rows["copy"]["object_psnr"]
     assert rows["anchored"]["mask_iou"] is not None and 0 <= rows["anchored"]["mask_iou"] <= 1
 
 
