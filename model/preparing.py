@@ -15,7 +15,7 @@ from .cast_shadows import Casting, darkness_seen
 from .geometry import Boxes, Camera, rigid_inverse
 from .hidden_sides import with_twins
 from .scene import Box, PinholeCamera, Scene
-from .several_views import on_one_surface
+from .several_views import contradictions, on_one_surface
 from .sources import Sources
 from .sunlight import Sun
 from .tensors import boxes_tensor, camera_tensor, image_tensor, resized
@@ -140,7 +140,9 @@ def _sources(
         before, torch.cat(depths) if len(slots) > len(assets) else None,
         None if clean is None else torch.tensor([clean], device=device),
     )  # fmt: skip
-    return replace(with_twins(sources), casting=_casting(assets, background, device))
+    return replace(
+        with_twins(replace(sources, air=contradictions(sources))), casting=_casting(assets, background, device)
+    )
 
 
 def _casting(assets: list[NeuralAsset], background: BackgroundAsset | None, device: torch.device) -> Casting | None:

@@ -34,7 +34,8 @@ TOLERANCE = 0.015  # of the box's diagonal, between a point and the surface of a
 SLOPE = 1.5  # cells of the splat added to it: a gap is closed with a neighbour's depth
 AGREEMENT = 0.03  # of the picture's width: how far around a cell guesses are compared
 _HIDDEN = -2.0  # below every cosine
-_AIR = 0.25  # of the box's diagonal before a view's surface: nothing is there, though the surface be off by as much
+_AIR = (0.03, 0.25)  # of the box's diagonal before a view's surface: nothing is there, though it be off by as much;
+_SAMPLED, _CONTRADICTED = 2000, 0.95  # of this share of so many points twice how far other views put them in the air
 _PAST = 0.25  # share of an object's pixels around a point below which its view sees past the object there
 JUMP, STEEP = 0.03, 5.0  # of the box's diagonal, plus pixel widths: neighbours further apart are two surfaces
 
@@ -102,18 +103,51 @@ def seen_past(sources: Sources, boxes: Boxes, box: Tensor, coordinates: Tensor) 
     table = _views_of(sources, boxes.size.shape[:2].numel(), boxes.size.shape[1])  # [B*N, V]
     chosen = ((table >= 0).sum(1) > 1)[box].nonzero()[:, 0]
     box, coordinates = box[chosen], coordinates[chosen]
-    empty, surfaces = past[chosen], replace(sources.atlas, rows=sources.depth)
+    empty = past[chosen]
+    air = torch.full_like(sources.intrinsics[:, 0], _AIR[1]) if sources.air is None else sources.air
     for number in range(table.shape[1]):
         entry = table[box, number]
-        who = entry.clamp_min(0)
-        back = from_box_coordinates(coordinates, sources.to_camera[who], sources.size[who])
-        uvd = project_each(back, sources.intrinsics[sources.view[who]])
-        shown = (entry >= 0) & (uvd[:, 2] > NEAR) & ((uvd[:, :2] > 0) & (uvd[:, :2] < 1)).all(-1)
-        surface, share = fetch(surfaces, torch.where(shown, sources.view[who], -1), uvd[:, :2], sources.label[who])
-        air = uvd[:, 2] < surface[:, 0] - _AIR * sources.size[who].norm(dim=-1)
-        empty = empty | (shown & ((share < _PAST) | air))
+        before, share, shown = _before_surface(sources, entry.clamp_min(0), coordinates)
+        in_air = before > air[sources.view[entry.clamp_min(0)]]
+        empty = empty | ((entry >= 0) & shown & ((share < _PAST) | in_air))
     past[chosen] = empty
     return past
+
+
+def _before_surface(sources: Sources, who: Tensor, coordinates: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """How far before the surface that entries `who` [P] see points [P, 3] lie, in box diagonals; the share of their
+    object's pixels there; and whether they see the points at all."""
+    assert sources.depth is not None
+    back = from_box_coordinates(coordinates, sources.to_camera[who], sources.size[who])
+    uvd = project_each(back, sources.intrinsics[sources.view[who]])
+    shown = (uvd[:, 2] > NEAR) & ((uvd[:, :2] > 0) & (uvd[:, :2] < 1)).all(-1)
+    surfaces, view = replace(sources.atlas, rows=sources.depth), torch.where(shown, sources.view[who], -1)
+    surface, share = fetch(surfaces, view, uvd[:, :2], sources.label[who])
+    return (surface[:, 0] - uvd[:, 2]) / sources.size[who].norm(dim=-1), share, shown
+
+
+def contradictions(sources: Sources) -> Tensor:
+    """How far before a view's surface [V] its object certainly has nothing, in box diagonals: the farther, the more the
+    views of an object contradict each other. Of a scene's own sources, without twins."""
+    air = torch.full_like(sources.intrinsics[:, 0], _AIR[1])
+    if sources.depth is None:
+        return air
+    for slot in sources.slot.unique():
+        entries = (sources.slot == slot).nonzero()[:, 0]
+        if len(entries) < 2:
+            continue
+        mine = (sources.slot[sources.point_entry] == slot).nonzero()[:, 0]
+        mine = mine[:: max(1, len(mine) // _SAMPLED)]
+        points, owner = sources.points[mine], sources.point_entry[mine]
+        off = []
+        for entry in entries:
+            others = points[owner != entry]
+            before, share, shown = _before_surface(sources, entry.expand(len(others)), others)
+            off.append(before[shown & (share > 0.5)].clamp_min(0))
+        off = torch.cat(off)
+        if len(off):
+            air[sources.view[entries]] = (2 * off.quantile(_CONTRADICTED)).clamp(*_AIR)
+    return air
 
 
 def _agreed(entry: Tensor, table: Tensor, guessing: Tensor) -> Tensor:

@@ -27,6 +27,7 @@ class Sources:
     background_view [B] (-1: none) with background_camera [B] and ground [B] metres (world z);
     before [B, N]: where the objects stood in the background's picture (absent: not in it);
     plate_view [B]: the background's clean plate (-1, or no tensor: there is none);
+    air [V]: how far before a view's surface its object has nothing, in box diagonals (no tensor: it is not known);
     guessed [E] bool: twins of a view, which show what it did not (no tensor: there are none);
     casting: what cast shadows are drawn from, of a single target picture (None: its light is not known).
     """
@@ -47,6 +48,7 @@ class Sources:
     before: Boxes
     depth: Tensor | None = None
     plate_view: Tensor | None = None
+    air: Tensor | None = None
     guessed: Tensor | None = None
     casting: Casting | None = None
 

@@ -55,6 +55,22 @@ def test_an_object_seen_from_all_around_turns_to_any_side(turn: float, grid: int
     assert float((error > 0.1).float().mean()) < 0.02  # no speckles of another side
 
 
+def test_views_that_contradict_each_other_deny_less():
+    """What stands before a surface that was seen exactly is air; before a predicted one it may be the object."""
+    exact = asset_of(AROUND)
+    draw = np.random.default_rng(0)
+    off = [np.clip(v.fraction + draw.uniform(-0.4, 0.4), 0, 1).astype(np.float16) for v in exact.views]
+    views = tuple(replace(v, fraction=f) for v, f in zip(exact.views, off, strict=True))
+    box = Box(np.eye(4, dtype=np.float32), exact.size)
+    air = []
+    for asset in (exact, replace(exact, views=views), asset_of(AROUND[:1])):
+        scene = Scene(as_scene(seen_from(0))[2], (Placement(asset, box),))
+        sources = prepare(scene, SIZE, 8, torch.device("cpu")).fine
+        assert sources.air is not None
+        air.append(float(sources.air.max()))
+    assert air[0] < 0.05 and air[1] > 0.2 and air[2] == 0.25
+
+
 def test_one_view_cannot_show_the_other_side():
     truth = seen_from(math.pi)
     inside = truth.object_index == 0
