@@ -81,8 +81,9 @@ def choose_views(
         best, chosen = torch.where(better, cosine, best), torch.where(better, who, chosen)
         nearer = (who >= 0) & (cosine > closest)
         closest, carved = torch.where(nearer, cosine, closest), torch.where(nearer, empty, carved)
-    if otherwise is not None:  # the view that looks most as the target does sees past the object there
-        chosen = torch.where(carved, otherwise, chosen)
+    if otherwise is not None:  # the view that looks most as the target does sees past it, and not all views are right
+        doubted = carved if sources.air is None else carved & (sources.air[sources.view[table[box, 0]]] > 2 * _AIR[0])
+        chosen = torch.where(doubted, otherwise, chosen)
     if sources.guessed is not None:  # nor does a guess stand where the likeliest guess sees past the object
         chosen = torch.where(guessing[cells] & carved & sources.guessed[chosen], -1, chosen)
     flat = flat.clone()
