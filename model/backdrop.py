@@ -28,7 +28,7 @@ from .plate import REPLACED
 from .sources import Sources
 from .sunlight import floor_seen, grid_of
 
-_MIRRORED, _FADING = 0.5, 0.15  # of the picture: so far beyond its border it goes on mirrored, fading at last
+_MIRRORED, _FADING = 1.0, 0.3  # pictures: so far beyond its border it goes on mirrored, fading at last
 _SHADE_GRID = 128  # points along the longer side at which soft shadows are worked out
 
 
