@@ -203,6 +203,7 @@ def test_report_keeps_sets_apart_and_averages_them():
     assert set(result) >= {"rows", "n", "size", "steps", "sets", "tasks", "splits"}
     assert list(result["rows"]) == [
         "copy",
+        "boxes",
         "carried",
         "chained",
         "paper",
