@@ -13,6 +13,7 @@ MAX_PIXELS = 8192  # per side of a stored picture
 MAX_TEXT = 4096  # characters of a name or of one provenance entry
 MAX_ENTRIES = 64  # of provenance
 MAX_CHANNELS = 1 << 14  # of an appearance token
+MAX_RELIEF = 2.0  # times the height of the camera above the floor, as nearness
 
 
 def picture(value: Any, what: str) -> np.ndarray:
@@ -32,6 +33,16 @@ def plane(value: Any, shape: tuple[int, ...], dtypes: tuple[type, ...], most: fl
         raise AssetFileError(f"{what} is {array.dtype} {array.shape}: it does not fit its picture.")
     if not ((array >= 0) & (array <= most)).all():
         raise AssetFileError(f"{what} holds values outside 0 to {most:g}.")
+    return array
+
+
+def relief(value: Any, what: str) -> np.ndarray:
+    """float16 [h, w], between -2 and 2, on a grid over the whole of a picture."""
+    array = _array(value, what)
+    if array.dtype != np.float16 or array.ndim != 2 or not 1 <= min(array.shape) <= max(array.shape) <= MAX_PIXELS:
+        raise AssetFileError(f"{what} is {array.dtype} {array.shape} instead of float16 (h, w).")
+    if not (np.abs(array) <= MAX_RELIEF).all():
+        raise AssetFileError(f"{what} holds values outside -{MAX_RELIEF:g} to {MAX_RELIEF:g}.")
     return array
 
 

@@ -32,6 +32,7 @@ THUMBNAIL_SIDE = 128
 SIZE_TOLERANCE = 0.2  # box extents of views of one object may differ by this share
 TOKENS = 4  # RoIAlign 2x2 (section 3.1)
 _GREY = 96.0  # behind a thumbnail
+_OPTIONAL = ("plate", "relief")  # tensors that not every background has
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,7 +99,8 @@ class BackgroundAsset:
     stood; camera that took it; ground: height of the floor in metres (world z); appearance float32
     [4, C] tokens; plate uint8 [H, W, 3]: the clean plate, the picture as it would be without its
     objects and their shadows (None: there were none); light: where its light comes from (None: from
-    no one side, or nobody knows).
+    no one side, or nobody knows); relief float16 [h, w] over the whole picture: how what stands
+    behind the objects rises from the floor (`model.relief`; None: nobody knows).
     """
 
     image: np.ndarray
@@ -111,6 +113,7 @@ class BackgroundAsset:
     encoder: str = ""
     plate: np.ndarray | None = None
     light: Light | None = None
+    relief: np.ndarray | None = None
 
     def checked(self) -> BackgroundAsset:
         """A validated copy; raises AssetFileError."""
@@ -127,7 +130,9 @@ class BackgroundAsset:
         if plate is not None and plate.shape != image.shape:
             raise AssetFileError(f"The background's clean plate is {plate.shape}: it does not fit its picture.")
         light = None if self.light is None else self.light.checked()
-        return BackgroundAsset(image, mask, camera, float(ground), tokens, name, provenance, encoder, plate, light)
+        relief = None if self.relief is None else checks.relief(self.relief, "The background's relief")
+        rest = name, provenance, encoder, plate, light, relief
+        return BackgroundAsset(image, mask, camera, float(ground), tokens, *rest)
 
 
 Asset = NeuralAsset | BackgroundAsset
@@ -257,19 +262,20 @@ def _unpack_view(tensors: dict[str, np.ndarray], prefix: str) -> AssetView:
 def _pack_background(asset: BackgroundAsset) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     tensors = {"image": asset.image, "mask": asset.mask, "appearance": asset.appearance}
     tensors |= {f"camera.{key}": value for key, value in vars(asset.camera).items()}
-    if asset.plate is not None:
-        tensors["plate"] = asset.plate
+    there = {key: getattr(asset, key) for key in _OPTIONAL}
+    tensors |= {key: value for key, value in there.items() if value is not None}
     if asset.light is not None:
         tensors |= {f"light.{key}": value for key, value in vars(asset.light).items()}
     height, width = asset.mask.shape
     header = {"kind": "background", "size": [width, height], "ground": asset.ground}
-    return tensors, header | {"plate": asset.plate is not None, "light": asset.light is not None}
+    known = {key: value is not None for key, value in there.items()}
+    return tensors, header | known | {"light": asset.light is not None}
 
 
 def _unpack_background(header: dict[str, Any], tensors: dict[str, np.ndarray]) -> BackgroundAsset:
     camera = PinholeCamera(tensors["camera.intrinsics"], tensors["camera.world_to_camera"])
     common = {key: header[key] for key in ("ground", "name", "provenance", "encoder")}
-    plate = tensors["plate"] if header.get("plate") else None
+    there = {key: tensors[key] if header.get(key) else None for key in _OPTIONAL}
     light = Light(**{key.name: tensors[f"light.{key.name}"] for key in fields(Light)}) if header.get("light") else None
-    rest = {"appearance": tensors["appearance"], "plate": plate, "light": light, **common}
+    rest = {"appearance": tensors["appearance"], "light": light, **there, **common}
     return BackgroundAsset(tensors["image"], tensors["mask"], camera, **rest)

@@ -29,6 +29,7 @@ from .sources import Sources
 from .sunlight import floor_seen, grid_of
 
 _MIRRORED, _FADING = 1.0, 0.3  # pictures: so far beyond its border it goes on mirrored, fading at last
+_RELIEF_GRID = 128  # points along the longer side at which rays are followed through the background
 _SHADE_GRID = 128  # points along the longer side at which soft shadows are worked out
 
 
@@ -47,11 +48,8 @@ class Backdrop:
 
 
 def seen_background(sources: Sources, camera: Camera, pixels: Pixels) -> Backdrop:
-    """The background through the ground plane, or from infinitely far above it."""
-    frame = pixels.frame
-    world, _ = floor_points(sources.ground[frame], rigid_inverse(camera.world_to_camera)[frame], pixels.rays)
-    there = sources.background_camera
-    uvd = project_each(transform_each(there.world_to_camera[frame], world), there.intrinsics[frame])
+    """The background where it stands."""
+    frame, uvd = pixels.frame, _places(sources, camera, pixels)
     ahead = uvd[:, 2] > NEAR
     view = torch.where(ahead, sources.background_view[frame], -1)
     colour, alpha = fetch(sources.atlas, view, uvd[:, :2], torch.full_like(frame, BACKGROUND))
@@ -63,6 +61,17 @@ def seen_background(sources: Sources, camera: Camera, pixels: Pixels) -> Backdro
     beside = ((_MIRRORED - outside) / _FADING).clamp(0, 1) * (ahead & ~in_picture)
     in_picture, beside = (x.view(shape)[:, None] for x in (in_picture, beside))
     return Backdrop(image, weight, in_picture, beside, uvd[:, :2], sources.background_view >= 0)
+
+
+def _places(sources: Sources, camera: Camera, pixels: Pixels) -> Tensor:
+    """(u, v, depth) [B*P, 3] in the background's picture of what each pixel sees of it: through its relief, or where
+    that is not known through the ground plane, or from infinitely far above it."""
+    frame, there, relief = pixels.frame, sources.background_camera, sources.relief
+    if relief is not None and relief.useful(camera):
+        seen = relief.seen_by(camera, *grid_of(pixels.height, pixels.width, _RELIEF_GRID))
+        return seen.places(relief, camera, pixels.height, pixels.width)
+    world, _ = floor_points(sources.ground[frame], rigid_inverse(camera.world_to_camera)[frame], pixels.rays)
+    return project_each(transform_each(there.world_to_camera[frame], world), there.intrinsics[frame])
 
 
 def clean_backdrop(

@@ -28,6 +28,7 @@ class ModelConfig:
     autoencoder: dict[str, Any]  # diffusers AutoencoderKL
     unet: dict[str, Any]  # diffusers UNet2DConditionModel
     surface: dict[str, Any]  # model.surface.SurfaceNetwork
+    relief: dict[str, Any]  # the same, for what stands behind the objects
     dense: dict[str, Any]  # diffusers UNet2DModel of the fusion network
     prediction: str = "flow"  # or "v_prediction" (Stable Diffusion 2.1)
 
@@ -88,17 +89,17 @@ def _encoder(width: int, depth: int, heads: int, image: int, patch: int) -> dict
 _SIZES: dict[str, ModelConfig] = {
     "tiny": ModelConfig(
         "anchored", "tiny", 64, 2, 4, 32, 32, _encoder(32, 1, 2, 64, 16), _autoencoder((8, 16, 16), 4, 2, 4, 1),
-        _unet((16, 32), 32, 16, 8), _surface((8, 8, 16, 16, 16), 4), _dense((8, 16), 4),
+        _unet((16, 32), 32, 16, 8), _surface((8, 8, 16, 16, 16), 4), _surface((8, 8, 8, 8, 16), 4), _dense((8, 16), 4),
     ),
     "base": ModelConfig(
         "anchored", "base", 256, 2, 8, 256, 256, _encoder(192, 6, 3, 256, 16),
         _autoencoder((32, 64, 128), 8, 2, 8, 1), _unet((96, 192, 320), 256, 64, 16),
-        _surface((32, 48, 64, 96, 128), 8), _dense((32, 64, 96, 128), 8),
+        _surface((32, 48, 64, 96, 128), 8), _surface((16, 24, 48, 64, 96), 8), _dense((32, 64, 96, 128), 8),
     ),
     "sd21": ModelConfig(
         "anchored", "sd21", 256, 1, 4, 512, 1024, _encoder(768, 12, 12, 224, 8),
         _autoencoder((128, 256, 512, 512), 4, 1, 32, 2), {}, _surface((32, 48, 64, 96, 128), 8),
-        _dense((32, 64, 96, 128), 8), prediction="v_prediction",
+        _surface((16, 24, 48, 64, 96), 8), _dense((32, 64, 96, 128), 8), prediction="v_prediction",
     ),
 }  # fmt: skip
 

@@ -36,6 +36,7 @@ from .looking import Sighting, look_at_objects
 from .masks import solid, without_outline
 from .parts import Parts
 from .plate import clean_plate
+from .relief import read_relief
 from .scene import MAX_SCENE_OBJECTS, Box, PinholeCamera
 from .sunlight import find_sun
 from .tensors import boxes_tensor, camera_tensor, image_tensor, resized
@@ -43,6 +44,7 @@ from .view_points import solid_points
 
 MIN_IMAGE, MAX_IMAGE, MAX_ASPECT = 16, 8192, 8.0
 _MARGIN = 0.04  # of a 2D box, kept around the crop
+_RELIEF_LOOK = 0.625  # of the model's size: the background is looked at once, as a whole
 
 
 def model_size(height: int, width: int, side: int) -> tuple[int, int]:
@@ -102,16 +104,38 @@ def encode_picture(
     mask = taken.astype(np.uint8) * 255
     pause()
     light, plate = None, None
+    hidden = torch.from_numpy(taken).to(device)[None, None]
+    relief = relief_of(parts, picture, hidden, where, ground)
+    pause()
     if taken.any():
-        hidden = torch.from_numpy(taken).to(device)[None, None]
         light = _light(picture, hidden, assets, placed, where, ground)
         pause()
         plate = _plate(picture, hidden, light)
     pause()
     background = BackgroundAsset(
-        image, mask, camera, float(ground), tokens, "Background", provenance, fingerprint, plate, light
+        image,
+        mask,
+        camera,
+        float(ground),
+        tokens,
+        "Background",
+        provenance,
+        fingerprint,
+        plate,
+        light,
+        relief,
     )
     return assets, background
+
+
+def relief_of(parts: Parts, picture: Tensor, hidden: Tensor, camera: Camera, ground: float) -> np.ndarray | None:
+    """The relief float16 [h, w] of picture [1, 3, H, W], of which objects hide [1, 1, H, W] bool."""
+    if not parts.config.anchored:
+        return None
+    height, width = model_size(picture.shape[-2], picture.shape[-1], round(parts.config.size * _RELIEF_LOOK))
+    small, hides = resized(picture, height, width), interpolate(hidden.float(), (height, width), mode="area")
+    floor = torch.tensor([float(ground)], device=picture.device)
+    return read_relief(parts.relief, small, hides, camera, floor)[0, 0].half().cpu().numpy()
 
 
 def _light(

@@ -5,7 +5,7 @@
   (Neural Assets, section 3.2 and 3.3);
 - denoiser: `UNet2DConditionModel`;
 - fusion network: `UNet2DModel` at half resolution with sub-pixel outputs;
-- surface network: `model.surface`, on ImageNet features.
+- surface and relief network: `model.surface`, on ImageNet features.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from transformers import ViTConfig, ViTModel
 
 from .config import ModelConfig
 from .layers import CHANNELS_PER_LAYER, LAYERS
+from .relief import RELIEF_MAPS, RELIEF_OUTPUTS
 from .surface import SURFACE_OUTPUTS, SurfaceNetwork
 
 TOKENS_PER_ASSET = 4  # a 2x2 RoIAlign (section 3.2)
@@ -84,6 +85,11 @@ def build_dense(config: ModelConfig, inputs: int, outputs: int) -> UNet2DModel:
 
 def build_surface(config: ModelConfig) -> SurfaceNetwork:
     return SurfaceNetwork(**config.surface)
+
+
+def build_relief(config: ModelConfig) -> SurfaceNetwork:
+    """How far the background stands before or behind the floor."""
+    return SurfaceNetwork(**config.relief, maps=RELIEF_MAPS, outputs=RELIEF_OUTPUTS)
 
 
 def build_fusion(config: ModelConfig) -> UNet2DModel:

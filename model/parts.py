@@ -16,17 +16,19 @@ from .networks import (
     build_denoiser,
     build_encoder,
     build_fusion,
+    build_relief,
     build_surface,
     build_tokens,
 )
 from .surface import SurfaceNetwork
 
-NAMES = ("autoencoder", "encoder", "tokens", "unet", "surface", "fusion")
+NAMES = ("autoencoder", "encoder", "tokens", "unet", "surface", "relief", "fusion")
 
 
 @dataclass(frozen=True)
 class Parts:
-    """The six networks. `surface` and `fusion` serve the `anchored` preset; `paper` carries them for its masks."""
+    """The seven networks. `surface`, `relief` and `fusion` serve the `anchored` preset; `paper` carries them for its
+    masks."""
 
     config: ModelConfig
     autoencoder: AutoencoderKL
@@ -34,6 +36,7 @@ class Parts:
     tokens: AssetTokens
     unet: UNet2DConditionModel
     surface: SurfaceNetwork
+    relief: SurfaceNetwork
     fusion: UNet2DModel
 
     def modules(self) -> dict[str, nn.Module]:
@@ -55,8 +58,8 @@ def build_parts(config: ModelConfig, seed: int = 0) -> Parts:
         torch.manual_seed(seed)
         parts = Parts(
             config, build_autoencoder(config), build_encoder(config), build_tokens(config), build_denoiser(config),
-            build_surface(config), build_fusion(config),
+            build_surface(config), build_relief(config), build_fusion(config),
         )  # fmt: skip
-    for module in (parts.autoencoder, parts.unet, parts.surface, parts.fusion):
+    for module in (parts.autoencoder, parts.unet, parts.surface, parts.relief, parts.fusion):
         module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     return parts

@@ -29,13 +29,14 @@ from .networks import (
     FUSION_INPUTS,
     AssetTokens,
     build_fusion,
+    build_relief,
     build_surface,
     image_to_latents,
     latents_to_image,
     widen_inputs,
 )
 from .noise import starting_noise
-from .parts import Parts
+from .parts import NAMES, Parts
 from .preparing import Prepared, prepare
 from .refresh import refreshed
 from .rendering import Drawn, Posed, Result, decoded_picture, finish, pose_scene, step_picture, to_uint8
@@ -52,22 +53,23 @@ OnStep = Callable[[int, np.ndarray], None]
 class NeuralAssetsPipeline(DiffusionPipeline):
     """Neural Assets, preset `paper` or `anchored` (see `model.config`)."""
 
-    _optional_components = ["surface", "fusion", "scheduler"]
+    _optional_components = ["surface", "relief", "fusion", "scheduler"]
 
     def __init__(
         self, autoencoder: AutoencoderKL, encoder: ViTModel, tokens: AssetTokens, unet: UNet2DConditionModel,
-        surface: SurfaceNetwork | None = None, fusion: UNet2DModel | None = None, scheduler: Any = None,
+        surface: SurfaceNetwork | None = None, relief: SurfaceNetwork | None = None,
+        fusion: UNet2DModel | None = None, scheduler: Any = None,
         preset: str = "anchored", size_name: str = "base", start: str = "carried",
     ) -> None:  # fmt: skip
         super().__init__()
         self.register_modules(
-            autoencoder=autoencoder, encoder=encoder, tokens=tokens, unet=unet, surface=surface, fusion=fusion,
-            scheduler=scheduler,
+            autoencoder=autoencoder, encoder=encoder, tokens=tokens, unet=unet, surface=surface, relief=relief,
+            fusion=fusion, scheduler=scheduler,
         )  # fmt: skip
         self.register_to_config(preset=preset, size_name=size_name, start=start)
         self.model_config: ModelConfig = model_config(preset, size_name)
         self._prepared: tuple[tuple[Any, ...], Prepared] | None = None
-        for module in (autoencoder, unet, surface, fusion):
+        for module in (autoencoder, unet, surface, relief, fusion):
             if module is not None:
                 module.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
         for module in self.components.values():
@@ -78,7 +80,7 @@ class NeuralAssetsPipeline(DiffusionPipeline):
     def from_parts(cls, parts: Parts, scheduler: Any = None) -> NeuralAssetsPipeline:
         """A pipeline around trained parts."""
         config = parts.config
-        extra = {"surface": parts.surface, "fusion": parts.fusion} if config.anchored else {}
+        extra = {k: getattr(parts, k) for k in ("surface", "relief", "fusion")} if config.anchored else {}
         return cls(
             parts.autoencoder, parts.encoder, parts.tokens, parts.unet, scheduler=scheduler, preset=config.preset,
             size_name=config.name, start="carried" if config.anchored else "noise", **extra,
@@ -102,9 +104,10 @@ class NeuralAssetsPipeline(DiffusionPipeline):
         """Raises ValueError when a network is not of the structure that this version of the program runs."""
         if not self.model_config.anchored:
             return
-        surface, fusion = self.surface, self.fusion
+        surface, relief, fusion = self.surface, self.relief, self.fusion
         inputs = 4 * FUSION_INPUTS + LAYERS * CHANNELS_PER_LAYER
-        if not isinstance(surface, SurfaceNetwork) or fusion is None or fusion.config.in_channels != inputs:
+        known = isinstance(surface, SurfaceNetwork) and isinstance(relief, SurfaceNetwork)
+        if not known or fusion is None or fusion.config.in_channels != inputs:
             raise ValueError("they were made for another version of this program")
 
     @classmethod
@@ -113,7 +116,7 @@ class NeuralAssetsPipeline(DiffusionPipeline):
     ) -> NeuralAssetsPipeline:
         """Stable Diffusion 2.1 and DINO ViT-B/8 from hub ids or folders; new input channels start at zero.
 
-        The surface and fusion networks, and the tokens, are fresh: train them (`model.train --size sd21`).
+        The surface, relief and fusion networks, and the tokens, are fresh: train them (`model.train --size sd21`).
         """
         unet = UNet2DConditionModel.from_pretrained(diffusion, subfolder="unet", **options)
         autoencoder = AutoencoderKL.from_pretrained(diffusion, subfolder="vae", **options)
@@ -125,8 +128,8 @@ class NeuralAssetsPipeline(DiffusionPipeline):
             widen_inputs(unet, config.denoiser_inputs)
         pipeline = cls(autoencoder, encoder, tokens, unet, scheduler=scheduler, preset=preset, size_name="sd21")
         if config.anchored:
-            surface, fusion = build_surface(config), build_fusion(config)
-            pipeline.register_modules(surface=surface.eval(), fusion=fusion.eval())
+            fresh = {"surface": build_surface(config), "relief": build_relief(config), "fusion": build_fusion(config)}
+            pipeline.register_modules(**{name: network.eval() for name, network in fresh.items()})
         return pipeline
 
     @property
@@ -139,7 +142,7 @@ class NeuralAssetsPipeline(DiffusionPipeline):
         named = self.components
         return Parts(
             self.model_config,
-            *(named[k] for k in ("autoencoder", "encoder", "tokens", "unet", "surface", "fusion")),
+            *(named[k] for k in NAMES),
         )
 
     @property

@@ -14,6 +14,7 @@ from .atlas import BACKGROUND, UNUSED, build_atlas
 from .cast_shadows import Casting, darkness_seen
 from .geometry import Boxes, Camera, rigid_inverse
 from .hidden_sides import with_twins
+from .relief import Relief
 from .scene import Box, PinholeCamera, Scene
 from .several_views import contradictions, on_one_surface
 from .sources import Sources
@@ -141,8 +142,16 @@ def _sources(
         None if clean is None else torch.tensor([clean], device=device),
     )  # fmt: skip
     return replace(
-        with_twins(replace(sources, air=contradictions(sources))), casting=_casting(assets, background, device)
-    )
+        with_twins(replace(sources, air=contradictions(sources))), casting=_casting(assets, background, device),
+        relief=_relief(background, camera, sources.ground),
+    )  # fmt: skip
+
+
+def _relief(background: BackgroundAsset | None, camera: Camera, ground: Tensor) -> Relief | None:
+    if background is None or background.relief is None:
+        return None
+    values = torch.from_numpy(np.array(background.relief)).to(ground.device).float()
+    return Relief(values[None, None], camera, ground)
 
 
 def _casting(assets: list[NeuralAsset], background: BackgroundAsset | None, device: torch.device) -> Casting | None:

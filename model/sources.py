@@ -10,6 +10,7 @@ from torch import Tensor
 from .atlas import Atlas
 from .cast_shadows import Casting
 from .geometry import Boxes, Camera, box_to_camera, full_precision, into_box, projection, rigid_inverse
+from .relief import Relief
 
 GUESSED = 0.4  # taken off the cosine of a guess: what was seen from up to some 60 degrees aside is better
 
@@ -29,7 +30,8 @@ class Sources:
     plate_view [B]: the background's clean plate (-1, or no tensor: there is none);
     air [V]: how far before a view's surface its object has nothing, in box diagonals (no tensor: it is not known);
     guessed [E] bool: twins of a view, which show what it did not (no tensor: there are none);
-    casting: what cast shadows are drawn from, of a single target picture (None: its light is not known).
+    casting: what cast shadows are drawn from, of a single target picture (None: its light is not known);
+    relief: how the background of a single target picture stands up from its floor (None: it is not known).
     """
 
     atlas: Atlas
@@ -51,6 +53,7 @@ class Sources:
     air: Tensor | None = None
     guessed: Tensor | None = None
     casting: Casting | None = None
+    relief: Relief | None = None
 
 
 @full_precision

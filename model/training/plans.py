@@ -29,6 +29,7 @@ PLANS: dict[str, Plan] = {
         {
             "autoencoder": replace(_BASE, minutes=25, batch=8, learning_rate=1e-3, decay=0.995),
             "surface": replace(_BASE, minutes=40, batch=8, learning_rate=5e-4, decay=0.998),
+            "relief": replace(_BASE, minutes=30, batch=8, learning_rate=1e-3, decay=0.998),
             "denoiser": replace(_BASE, minutes=60, batch=8, learning_rate=4e-4, decay=0.998),
             "few_step": replace(_BASE, minutes=30, batch=8, learning_rate=2e-4, decay=0.998),
             "fusion": replace(_BASE, minutes=60, batch=4, learning_rate=6e-4, decay=0.998),
@@ -40,8 +41,9 @@ PLANS: dict[str, Plan] = {
     # one data-centre GPU, 30 minutes in legs of 9 (some minutes go to starting and fetching)
     "gpu30": Plan(
         {
-            "autoencoder": replace(_BASE, minutes=3.5, batch=256, learning_rate=1e-3),
+            "autoencoder": replace(_BASE, minutes=3.0, batch=256, learning_rate=1e-3),
             "surface": replace(_BASE, minutes=1.5, batch=128, learning_rate=1e-3),
+            "relief": replace(_BASE, minutes=0.7, batch=128, learning_rate=1e-3),
             "denoiser": replace(_BASE, minutes=12, batch=256, learning_rate=4e-4, decay=0.9995),
             "few_step": replace(_BASE, minutes=4, batch=256, learning_rate=1e-4),
             "fusion": replace(_BASE, minutes=3, batch=128, learning_rate=1e-3),

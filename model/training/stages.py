@@ -1,6 +1,6 @@
 """The stages of training: each a module whose forward is its loss, so that one loop trains them all.
 
-Order: autoencoder, surface (both from pictures alone); denoiser with encoder and tokens (rectified flow);
+Order: autoencoder, surface, relief (from pictures alone); denoiser with encoder and tokens (rectified flow);
 few_step (the denoiser on the sampler's own states); fusion (on the sampler's own pictures).
 """
 
@@ -13,21 +13,24 @@ from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
 from ..conditions import rectangle_masks
-from ..data.frames import Pairs
+from ..data.frames import Frame, Pairs
 from ..denoiser import Condition, denoise
+from ..filters import box_max
 from ..fusion import compose, fuse
 from ..geometry import Boxes
 from ..layers import box_layers, true_fraction, true_layer
 from ..networks import image_to_latents
 from ..parts import Parts
+from ..relief import relief_inputs, true_relief
 from ..sampling import START_TIME, flow_times, logit_normal_times, starting_latents, training_state
 from .examples import Example, as_removals, condition_of, noisy_boxes, surface_targets
 from .feature_distance import FeatureDistance
-from .losses import decibel_loss, picture_loss, surface_loss, weighted_mean
+from .losses import decibel_loss, picture_loss, relief_loss, surface_loss, weighted_mean
 from .pictures import SAMPLER_STEPS, Pictures, windows
 from .views import closer_looks, mirrored, photographed
 
 _SURFACE_SIDES = (0.5, 0.75, 1.0)  # of the model's size: pictures come in many sizes
+_RELIEF_SIDES, _RELIEF_NEAREST = (0.5, 0.625, 0.75), 0.6  # the same; the smallest window of a picture
 WHOLE_PICTURES, WINDOW = 0.25, 0.625  # of the fusion steps see whole pictures, the others windows of this share
 LIKENESS = 0.6  # weight of the feature distance of the final picture
 DROP_ALL = 0.1  # share of samples without any condition (section 3.4)
@@ -101,6 +104,33 @@ class SurfaceStage(Stage):
         layer, fractions = surface_targets(frame, full)
         mask, fraction = surface_loss(outputs, layer, fractions, full.slot, torch.ones_like(layer, dtype=torch.bool))
         return mask + 2 * fraction, {"mask": mask.item(), "fraction": fraction.item()}
+
+
+class ReliefStage(Stage):
+    """How far what stands behind the objects is before or behind the floor."""
+
+    uses = "pairs"
+
+    def __init__(self, parts: Parts) -> None:
+        super().__init__(parts, {"relief": parts.relief})
+
+    def forward(self, pairs: Pairs, generator: torch.Generator, progress: float) -> tuple[Tensor, Logs]:
+        side = _RELIEF_SIDES[int(torch.randint(0, len(_RELIEF_SIDES), (1,), generator=generator))]
+        frame = mirrored(as_removals(pairs).source, generator)
+        frame = closer_looks(frame, generator, round(self.parts.config.size * side / 32) * 32, _RELIEF_NEAREST)
+        hidden = known_objects(frame)
+        grown = box_max(hidden, int(torch.randint(0, 3, (1,), generator=generator)))
+        made = self.parts.relief(photographed(frame.image, generator), relief_inputs(frame.camera, grown))
+        truth, told = true_relief(frame.depth, frame.camera, frame.ground)
+        kind, wrong = relief_loss(made, truth, (hidden < 0.5) & told)
+        return kind + 5 * wrong, {"kind": kind.item(), "wrong": wrong.item()}
+
+
+def known_objects(frame: Frame) -> Tensor:
+    """Where objects with boxes are seen, [B, 1, H, W] 0 or 1."""
+    slot = frame.object_index.clamp_min(0)
+    present = frame.boxes.present.gather(1, slot.flatten(1)).view_as(slot)
+    return (present & (frame.object_index >= 0))[:, None].float()
 
 
 def explained(index: Tensor, boxes: Boxes, size: tuple[int, ...]) -> Tensor:
@@ -208,6 +238,7 @@ class FusionStage(Stage):
 STAGES: dict[str, Callable[[Parts], Stage]] = {
     "autoencoder": AutoencoderStage,
     "surface": SurfaceStage,
+    "relief": ReliefStage,
     "denoiser": DenoiserStage,
     "few_step": FewStepStage,
     "fusion": FusionStage,

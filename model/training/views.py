@@ -18,12 +18,13 @@ NEAREST = 0.2  # smallest side of a look, in frame sides
 MARGINS = (1.15, 2.5)  # side of a close look over the longer side of its object's 2D box
 
 
-def closer_looks(frame: Frame, generator: torch.Generator, side: int) -> Frame:
-    """Square windows of the frames [B] at side x side pixels, most around an object; cameras follow.
+def closer_looks(frame: Frame, generator: torch.Generator, side: int, nearest: float = NEAREST) -> Frame:
+    """Square windows of the frames [B] at side x side pixels, most around an object; cameras follow. `nearest`: the
+    smallest side of a window, in frame sides.
 
     Normals and box coordinates are dropped (nothing here reads them).
     """
-    window = _windows(frame, generator)  # [B, 3] left, top, side in frame sides
+    window = _windows(frame, generator, nearest)  # [B, 3] left, top, side in frame sides
     left, top, extent = window.unbind(-1)
     theta = torch.zeros(len(extent), 2, 3, device=extent.device)
     theta[:, 0, 0] = theta[:, 1, 1] = extent
@@ -62,7 +63,7 @@ def mirrored(frame: Frame, generator: torch.Generator) -> Frame:
     return join([frame, turned])[torch.arange(batch, device=device) + batch * chosen]
 
 
-def _windows(frame: Frame, generator: torch.Generator) -> Tensor:
+def _windows(frame: Frame, generator: torch.Generator, nearest: float) -> Tensor:
     """[B, 3]: left, top and side, in frame sides; the whole frame for `WHOLE_SHARE` of them."""
     device, batch = frame.image.device, len(frame.image)
     draw = torch.rand(batch, 5, generator=generator).to(device)
@@ -73,7 +74,7 @@ def _windows(frame: Frame, generator: torch.Generator) -> Tensor:
     box = rectangles[torch.arange(batch, device=device), slot]
     longest = (box[:, 2:] - box[:, :2]).amax(-1)
     margin = MARGINS[0] * (MARGINS[1] / MARGINS[0]) ** draw[:, 1]
-    side = (longest * margin).clamp(NEAREST, 1)
+    side = (longest * margin).clamp(nearest, 1)
     side = torch.where((draw[:, 2] < WHOLE_SHARE) | (longest <= 0), 1.0, side)
     centre = (box[:, :2] + box[:, 2:]) / 2 + (draw[:, 3:] - 0.5) * (side - longest).clamp_min(0)[:, None] * 0.8
     corner = (centre - side[:, None] / 2).clamp_min(0).minimum(1 - side[:, None])

@@ -62,3 +62,13 @@ def test_views_know_where_nothing_is(thing, thin):
 def look_camera() -> PinholeCamera:
     matrix = look_at(torch.tensor([0.0, -3.0, 1.5]), torch.zeros(3)).numpy()
     return PinholeCamera(np.float32([1, 1, 0.5, 0.5]), matrix)
+
+
+def test_walls_of_the_gallery_stand_and_its_open_ground_is_flat():
+    relief = {path.stem: getattr(load_asset(path), "relief", None) for path in GALLERY.glob("*.safetensors")}
+    known = {name: values for name, values in relief.items() if values is not None}
+    assert len(known) == 7
+    for name in ("living_room", "brick_loft"):
+        assert known[name][0].min() > 0.1 and not known[name][-1, 40:].any()  # walls above, floor below
+    assert not any(known[name].any() for name in ("meadow", "stone_floor", "studio"))
+    assert (known["wooden_table"] < -0.05).any()  # the floor beyond its edge

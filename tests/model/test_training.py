@@ -61,7 +61,7 @@ class Stop(Exception):
     pass
 
 
-@pytest.mark.parametrize("name", ["surface", "denoiser", "fusion"])
+@pytest.mark.parametrize("name", ["surface", "relief", "denoiser", "fusion"])
 def test_resume_is_bit_equal(name, tmp_path):
     whole = build_parts(model_config("anchored", "tiny"))
     train(whole, name, tmp_path / "whole", 6)
@@ -88,7 +88,7 @@ def test_resume_is_bit_equal(name, tmp_path):
             checkpoint_seconds=0,
         )
     fresh = build_parts(model_config("anchored", "tiny"), seed=99)
-    for module in ("autoencoder", "surface", "unet", "encoder", "tokens", "fusion"):
+    for module in ("autoencoder", "surface", "relief", "unet", "encoder", "tokens", "fusion"):
         if module not in stage.trained:
             getattr(fresh, module).load_state_dict(getattr(whole, module).state_dict())
     assert train(fresh, name, tmp_path / "broken", 6)
@@ -101,6 +101,7 @@ def test_resume_is_bit_equal(name, tmp_path):
     [
         ("autoencoder", "loss", 0.85),
         ("surface", "mask", 0.85),
+        ("relief", "kind", 0.85),
         ("denoiser", "loss", 0.85),
         ("few_step", "loss", 0.85),
         ("fusion", "loss", 0.93),  # it starts as the carried picture, so less is left to learn

@@ -4,7 +4,7 @@
     python -m model.data.meshes.gallery --out model/gallery --sheet model/images/gallery.jpg
 
 Each object is seen from all around with the renderer's own masks and depth, so that it can be turned to any side.
-Backgrounds are the surroundings of drawn scenes, without their objects.
+Backgrounds are the surroundings of drawn scenes, without their objects, with the relief that the renderer knows.
 """
 
 from __future__ import annotations
@@ -20,12 +20,16 @@ import torch
 from torch import Tensor
 from torch.nn.functional import avg_pool2d, max_pool2d
 
+from ...asset_checks import MAX_RELIEF
 from ...asset_light import Light
 from ...assets import TOKENS, AssetView, BackgroundAsset, NeuralAsset, load_thumbnail, save_asset
 from ...errors import AssetFileError
 from ...geometry import Boxes, Camera, box_to_camera, camera_rays, crop_intrinsics, intersect_box, pixel_centres
 from ...refresh import refreshed
+from ...relief import FLAT as NO_RELIEF
+from ...relief import true_relief
 from ...scene import Box, PinholeCamera, Placement, Scene
+from ...tensors import camera_tensor
 from ..frames import MAX_OBJECTS, Frame
 from .credits import credit_lines
 from .layout import View
@@ -44,6 +48,7 @@ FAINT, FLAT = 0.93, 0.15  # light left in a shadow that is hardly seen; height o
 DISPLAY = 2.4  # exponent from light to the values of a picture
 TINTED = 0.4  # of a shadow's colour: an object also keeps away what comes from other sides
 BACKGROUND_SHAPE = (480, 640)  # height, width
+RELIEF_CELL = 4  # pixels of a background's picture for each number of its relief
 
 
 @dataclass(frozen=True)
@@ -165,11 +170,20 @@ def background(source: MeshSource, place: Place, pipe) -> BackgroundAsset:
     nothing = np.zeros((height, width), np.uint8)
     light = light_of(source, place)
     asset = BackgroundAsset(
-        np.ascontiguousarray(picture), nothing, camera, 0.0, tokens, place.name, provenance, light=light
-    )
+        np.ascontiguousarray(picture), nothing, camera, 0.0, tokens, place.name, provenance, light=light,
+        relief=relief_of(frame.depth[:, top : top + height], camera),
+    )  # fmt: skip
     made = with_tokens(Scene(camera, (), asset), pipe).background
     assert made is not None
     return made
+
+
+def relief_of(depth: Tensor, camera: PinholeCamera) -> np.ndarray:
+    """The relief of depth [1, H, W] metres over a floor at height 0, as assets have it."""
+    values, _ = true_relief(depth, camera_tensor(camera, depth.device), torch.zeros(1))
+    values = torch.where(values.abs() < NO_RELIEF, 0.0, values.clamp(-MAX_RELIEF, MAX_RELIEF))
+    half = RELIEF_CELL // 2
+    return values[0, 0, half::RELIEF_CELL, half::RELIEF_CELL].half().numpy()
 
 
 def light_of(source: MeshSource, place: Place) -> Light | None:
