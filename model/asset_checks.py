@@ -26,13 +26,15 @@ def picture(value: Any, what: str) -> np.ndarray:
     return array
 
 
-def plane(value: Any, shape: tuple[int, ...], dtypes: tuple[type, ...], most: float, what: str) -> np.ndarray:
-    """[h, w] of the given shape, of one of `dtypes`, finite and within 0..most."""
+def plane(
+    value: Any, shape: tuple[int, ...], dtypes: tuple[type, ...], most: float, what: str, least: float = 0
+) -> np.ndarray:
+    """[h, w] of the given shape, of one of `dtypes`, finite and within least..most."""
     array = _array(value, what)
     if array.dtype not in [np.dtype(dtype) for dtype in dtypes] or array.shape != shape:
         raise AssetFileError(f"{what} is {array.dtype} {array.shape}: it does not fit its picture.")
-    if not ((array >= 0) & (array <= most)).all():
-        raise AssetFileError(f"{what} holds values outside 0 to {most:g}.")
+    if not ((array >= least) & (array <= most)).all():
+        raise AssetFileError(f"{what} holds values outside {least:g} to {most:g}.")
     return array
 
 
@@ -41,9 +43,7 @@ def relief(value: Any, what: str) -> np.ndarray:
     array = _array(value, what)
     if array.dtype != np.float16 or array.ndim != 2 or not 1 <= min(array.shape) <= max(array.shape) <= MAX_PIXELS:
         raise AssetFileError(f"{what} is {array.dtype} {array.shape} instead of float16 (h, w).")
-    if not (np.abs(array) <= MAX_RELIEF).all():
-        raise AssetFileError(f"{what} holds values outside -{MAX_RELIEF:g} to {MAX_RELIEF:g}.")
-    return array
+    return plane(array, array.shape, (np.float16,), MAX_RELIEF, what, least=-MAX_RELIEF)
 
 
 def floats(value: Any, shape: tuple[int, ...], what: str) -> np.ndarray:

@@ -81,17 +81,22 @@ def expected_relief(outputs: Tensor) -> Tensor:
     """The relief [B, 1, H, W] to expect after the network's outputs [B, 5, H, W], and none where that is next to none:
     what is doubtful moves a little, where a wrong choice would tear the picture."""
     chance = outputs[:, :3].float().softmax(1)
-    kinds = (torch.full_like(chance[:, :1], kind) for kind in (1, 2))
-    relief = sum(chance[:, kind : kind + 1] * relief_if(outputs, k) for kind, k in enumerate(kinds, 1))
-    assert isinstance(relief, Tensor)
+    before, below = _how_far(outputs)
+    relief = chance[:, 1:2] * before - chance[:, 2:3] * below
     return relief.sign() * (relief.abs() - FLAT).clamp_min(0)
 
 
 def relief_if(outputs: Tensor, kind: Tensor) -> Tensor:
     """The relief [B, 1, H, W] that the network's outputs [B, 5, H, W] tell where the background is of a kind
     [B, 1, H, W]: 0 flat, 1 before the floor, 2 below it."""
-    before, below = softplus(outputs[:, 3:].float() - 2).clamp_max(MAX_RELIEF).split(1, 1)
+    before, below = _how_far(outputs)
     return torch.where(kind == 1, before, torch.where(kind == 2, -below, 0.0))
+
+
+def _how_far(outputs: Tensor) -> tuple[Tensor, Tensor]:
+    """How far before and how far below the floor [B, 1, H, W] the background would be."""
+    before, below = softplus(outputs[:, 3:].float() - 2).clamp_max(MAX_RELIEF).split(1, 1)
+    return before, below
 
 
 @dataclass(frozen=True)

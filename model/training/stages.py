@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
 from ..conditions import rectangle_masks
-from ..data.frames import Frame, Pairs
+from ..data.frames import Pairs
 from ..denoiser import Condition, denoise
 from ..filters import box_max
 from ..fusion import compose, fuse
@@ -118,7 +118,7 @@ class ReliefStage(Stage):
         side = _RELIEF_SIDES[int(torch.randint(0, len(_RELIEF_SIDES), (1,), generator=generator))]
         frame = mirrored(as_removals(pairs).source, generator)
         frame = closer_looks(frame, generator, round(self.parts.config.size * side / 32) * 32, _RELIEF_NEAREST)
-        hidden = known_objects(frame)
+        hidden = known_objects(frame.object_index, frame.boxes)[:, None].float()
         grown = box_max(hidden, int(torch.randint(0, 3, (1,), generator=generator)))
         made = self.parts.relief(photographed(frame.image, generator), relief_inputs(frame.camera, grown))
         truth, told = true_relief(frame.depth, frame.camera, frame.ground)
@@ -126,20 +126,16 @@ class ReliefStage(Stage):
         return kind + 5 * wrong, {"kind": kind.item(), "wrong": wrong.item()}
 
 
-def known_objects(frame: Frame) -> Tensor:
-    """Where objects with boxes are seen, [B, 1, H, W] 0 or 1."""
-    slot = frame.object_index.clamp_min(0)
-    present = frame.boxes.present.gather(1, slot.flatten(1)).view_as(slot)
-    return (present & (frame.object_index >= 0))[:, None].float()
+def known_objects(index: Tensor, boxes: Boxes) -> Tensor:
+    """Where objects with boxes [B, N] are seen, [B, H, W] bool; index [B, H, W] the objects seen, -1 for none."""
+    slot = index.clamp_min(0)
+    return boxes.present.gather(1, slot.flatten(1)).view_as(slot) & (index >= 0)
 
 
 def explained(index: Tensor, boxes: Boxes, size: tuple[int, ...]) -> Tensor:
     """Loss weights [B, 1, h, w]: 0 where the target, object_index [B, H, W], shows an object without an asset (its box
     [B, N] is absent), 2 on objects, 1 elsewhere."""
-    known = torch.cat([boxes.present, torch.ones_like(boxes.present[:, :1])], 1)
-    count = known.shape[1] - 1
-    weight = known.gather(1, torch.where(index >= 0, index, count).flatten(1)).view(index.shape).float()
-    weight = weight * (1 + (index >= 0).float())
+    weight = torch.where(index >= 0, 2 * known_objects(index, boxes).float(), 1.0)
     return interpolate(weight[:, None], size, mode="area")
 
 
